@@ -1,0 +1,25 @@
+//! The pure part of etcstack: what the keys mean and what becomes of them.
+//!
+//! Nothing in here does I/O. The modules follow the way of the data:
+//!
+//! * [`key`]: the key space of the store, and its escapes;
+//! * [`data`]: the files of `bootstrap-data`, read into keys and values;
+//! * [`layers`]: which key wins where a service has several roles;
+//! * [`variables`]: `$NAME`, `${NAME:-default}`, `${NAME|url}`;
+//! * [`dialect`] and [`document`]: the syntax of a service's file, edited without losing a byte;
+//! * [`render`]: default + options + variables → bytes;
+//! * [`problem`]: what is wrong, where, and what to do about it.
+
+pub mod data;
+pub mod dialect;
+pub mod document;
+pub mod key;
+pub mod layers;
+pub mod problem;
+pub mod render;
+pub mod variables;
+
+/// The keys and values of a store, or of the part of it that was asked for.
+///
+/// Values are bytes: etcd holds any, and the key is named when one is not UTF-8.
+pub type Entries = std::collections::BTreeMap<String, Vec<u8>>;

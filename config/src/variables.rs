@@ -1,0 +1,326 @@
+//! Variables in values: `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME|url}`.
+//!
+//! A name holds `A-Z`, `0-9` and `_` and starts with a letter, so that oslo.config's own `$my_ip`
+//! and `${group.option}` are nobody's business but oslo's. `$$` passes through as well, and so does
+//! `\$` in the `oslo` dialect, where it means the same. A variable comes from `general/`, or else
+//! from the agent's environment; one from `general/` may refer to others.
+
+mod template;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use thiserror::Error;
+
+use crate::dialect::Dialect;
+pub use template::{Malformed, is_name};
+use template::{Syntax, Template, Token};
+
+/// All but RFC 3986's unreserved characters.
+const URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Names and what they hold.
+pub type Variables = BTreeMap<String, String>;
+
+/// Where variables come from.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// The entries of `general/`. These may refer to other variables.
+    pub general: Variables,
+    /// The agent's environment. Taken as it is: what is in there was not written for us.
+    pub environment: Variables,
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.general.keys()).entries(self.environment.keys()).finish()
+    }
+}
+
+/// Why a value cannot be filled in. Holds names, never values.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum VariableError {
+    /// Neither `general/` nor the environment has it.
+    #[error(
+        "unknown variable ${name}{}; set general/{name}, or write $${name} for a literal dollar",
+        used_by(.path)
+    )]
+    Unknown {
+        /// The variable.
+        name: String,
+        /// The variables on the way to it.
+        path: Vec<String>,
+    },
+    /// A variable that needs itself.
+    #[error("the variables go in a circle: ${}", .0.join(" → $"))]
+    Circle(Vec<String>),
+    /// A reference that starts like ours and does not go on like one.
+    #[error("{problem}{}", used_by(.path))]
+    Malformed {
+        /// What is wrong with it.
+        problem: Malformed,
+        /// The variables on the way to it.
+        path: Vec<String>,
+    },
+}
+
+fn used_by(path: &[String]) -> String {
+    path.last().map_or_else(String::new, |name| format!(" (in general/{name})"))
+}
+
+/// A part of a value after filling in.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) text: String,
+    /// The variable it came from; `None` for the value's own text.
+    pub(crate) variable: Option<String>,
+}
+
+impl Scope {
+    /// Fills in a value of a file of this dialect.
+    pub(crate) fn pieces(&self, text: &str, dialect: Dialect) -> Result<Vec<Piece>, VariableError> {
+        let template = parse(text, Syntax::of(dialect), &[])?;
+        let mut pieces = Vec::new();
+        self.fill(&template, &mut pieces)?;
+        Ok(pieces)
+    }
+
+    fn fill(&self, template: &Template, pieces: &mut Vec<Piece>) -> Result<(), VariableError> {
+        for token in &template.tokens {
+            match token {
+                Token::Text(text) => {
+                    pieces.push(Piece { text: text.clone(), variable: None });
+                }
+                Token::Reference { name, default, url } => {
+                    match (self.lookup(name, &mut Vec::new())?, default) {
+                        (Some(text), None) => pieces.push(piece(name, text, *url)),
+                        (Some(text), Some(_)) if !text.is_empty() => {
+                            pieces.push(piece(name, text, *url));
+                        }
+                        (_, Some(default)) => self.fill(default, pieces)?,
+                        (None, None) => return Err(unknown(name, &[])),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a variable holds, with the variables inside it filled in.
+    fn lookup(&self, name: &str, path: &mut Vec<String>) -> Result<Option<String>, VariableError> {
+        if path.iter().any(|earlier| earlier == name) {
+            path.push(name.to_owned());
+            return Err(VariableError::Circle(path.clone()));
+        }
+        let Some(text) = self.general.get(name) else {
+            return Ok(self.environment.get(name).cloned());
+        };
+        path.push(name.to_owned());
+        let template = parse(text, Syntax::Common, path)?;
+        let mut out = String::new();
+        self.fill_text(&template, path, &mut out)?;
+        path.pop();
+        Ok(Some(out))
+    }
+
+    fn fill_text(
+        &self,
+        template: &Template,
+        path: &mut Vec<String>,
+        out: &mut String,
+    ) -> Result<(), VariableError> {
+        for token in &template.tokens {
+            match token {
+                Token::Text(text) => out.push_str(text),
+                Token::Reference { name, default, url } => {
+                    match (self.lookup(name, path)?, default) {
+                        (Some(text), None) => out.push_str(&encode(text, *url)),
+                        (Some(text), Some(_)) if !text.is_empty() => {
+                            out.push_str(&encode(text, *url));
+                        }
+                        (_, Some(default)) => self.fill_text(default, path, out)?,
+                        (None, None) => return Err(unknown(name, path)),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The names that the values refer to, directly or by way of other variables, whether or not
+    /// there are such variables.
+    pub fn needed<'a>(&self, values: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+        let mut needed = BTreeSet::new();
+        let mut names: Vec<String> = values.into_iter().flat_map(references).collect();
+        while let Some(name) = names.pop() {
+            if !needed.contains(&name) {
+                names.extend(self.general.get(&name).into_iter().flat_map(|v| references(v)));
+                needed.insert(name);
+            }
+        }
+        needed
+    }
+
+    /// The variables of these names.
+    pub fn restrict(&self, names: &BTreeSet<String>) -> Self {
+        let only = |variables: &Variables| {
+            let pair = |name: &String| Some((name.clone(), variables.get(name)?.clone()));
+            names.iter().filter_map(pair).collect()
+        };
+        Self { general: only(&self.general), environment: only(&self.environment) }
+    }
+
+    /// Checks every variable of `general/` for malformed references and circles.
+    ///
+    /// Unknown ones are no problem here: the agent's environment may have them.
+    pub fn check_general(&self) -> Vec<(String, VariableError)> {
+        let errors = self.general.keys().filter_map(|name| {
+            let error = self.lookup(name, &mut Vec::new()).err()?;
+            (!matches!(error, VariableError::Unknown { .. })).then(|| (name.clone(), error))
+        });
+        errors.collect()
+    }
+}
+
+/// The names that a value refers to directly. A malformed value counts for what it holds before.
+pub fn references(value: &str) -> BTreeSet<String> {
+    // `\$NAME` is text in one dialect and a reference in the others: a name too many is no harm.
+    let mut names = BTreeSet::new();
+    if let Ok(template) = Template::parse(value, Syntax::Common) {
+        template.collect_names(&mut names);
+    }
+    names
+}
+
+/// Checks the references of a value in a file of this dialect, without looking them up.
+pub fn check(value: &str, dialect: Dialect) -> Result<(), Malformed> {
+    Template::parse(value, Syntax::of(dialect)).map(|_| ())
+}
+
+fn parse(text: &str, syntax: Syntax, path: &[String]) -> Result<Template, VariableError> {
+    Template::parse(text, syntax)
+        .map_err(|problem| VariableError::Malformed { problem, path: path.to_vec() })
+}
+
+fn unknown(name: &str, path: &[String]) -> VariableError {
+    VariableError::Unknown { name: name.to_owned(), path: path.to_vec() }
+}
+
+fn piece(name: &str, text: String, url: bool) -> Piece {
+    Piece { text: encode(text, url), variable: Some(name.to_owned()) }
+}
+
+fn encode(text: String, url: bool) -> String {
+    if url { utf8_percent_encode(&text, URL).to_string() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(general: &[(&str, &str)]) -> Scope {
+        let own = |pairs: &[(&str, &str)]| {
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        };
+        Scope { general: own(general), environment: own(&[("POD_IP", "10.0.0.7"), ("RAW", "$X")]) }
+    }
+
+    fn fill(text: &str, scope: &Scope) -> Result<String, VariableError> {
+        let pieces = scope.pieces(text, Dialect::Oslo)?;
+        Ok(pieces.into_iter().map(|piece| piece.text).collect())
+    }
+
+    #[test]
+    fn values_are_filled_in() {
+        let scope = scope(&[
+            ("HOST", "db"),
+            ("PW", "p@ss/w:rd é"),
+            ("EMPTY", ""),
+            ("URL", "mysql://u:${PW|url}@$HOST/x"),
+            ("DEEP", "<$URL>"),
+        ]);
+        for (text, expected) in [
+            ("", ""),
+            ("$HOST", "db"),
+            ("${HOST}s", "dbs"),
+            ("$HOST.example.com", "db.example.com"),
+            ("$HOST-$HOST", "db-db"),
+            ("${PW|url}", "p%40ss%2Fw%3Ard%20%C3%A9"),
+            ("$DEEP", "<mysql://u:p%40ss%2Fw%3Ard%20%C3%A9@db/x>"),
+            ("${NONE:-x}", "x"),
+            ("${EMPTY:-x}", "x"),
+            ("${HOST:-x}", "db"),
+            ("${NONE:-}", ""),
+            ("${NONE:-a${HOST}b}", "adbb"),
+            ("${NONE:-${NO:-{\"a\": {}}}}", "{\"a\": {}}"),
+            ("$POD_IP", "10.0.0.7"),
+            ("$RAW", "$X"),
+            // Nobody's business but oslo's:
+            ("$my_ip", "$my_ip"),
+            ("${group.opt}", "${group.opt}"),
+            ("${DEFAULT.opt}", "${DEFAULT.opt}"),
+            ("$Mixed", "$Mixed"),
+            ("${Mixed}", "${Mixed}"),
+            ("$$HOST", "$$HOST"),
+            ("$$$HOST", "$$db"),
+            ("\\$HOST", "\\$HOST"),
+            ("a$", "a$"),
+            ("$1 ${ $", "$1 ${ $"),
+        ] {
+            assert_eq!(fill(text, &scope).as_deref(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_variable_and_never_a_value() {
+        let scope = scope(&[
+            ("A", "secret $B"),
+            ("B", "$C"),
+            ("C", "$A"),
+            ("LOST", "secret $NOWHERE"),
+            ("TORN", "secret ${HOST"),
+            ("SELF", "$SELF"),
+        ]);
+        for (text, expected) in [
+            ("$NOWHERE", "unknown variable $NOWHERE; set general/NOWHERE"),
+            ("$LOST", "unknown variable $NOWHERE (in general/LOST)"),
+            ("$A", "circle: $A → $B → $C → $A"),
+            ("$SELF", "circle: $SELF → $SELF"),
+            ("$TORN", "${HOST is not closed"),
+            ("$TORN", "(in general/TORN)"),
+            ("${HOST", "${HOST is not closed"),
+            ("${HOST:-x", "${HOST is not closed"),
+            ("${HOST|base64}", "unknown filter"),
+            ("${HOST?}", "write ${HOST}"),
+            ("${HOST|url", "${HOST is not closed"),
+        ] {
+            let message = fill(text, &scope).unwrap_err().to_string();
+            assert!(message.contains(expected), "{text}: {message}");
+            assert!(!message.contains("secret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_default_saves_an_unknown_variable_but_not_a_circle() {
+        let scope = scope(&[("A", "${A:-x}")]);
+        assert!(matches!(fill("${A:-y}", &scope), Err(VariableError::Circle(_))));
+    }
+
+    #[test]
+    fn needed_goes_through_variables_and_defaults() {
+        let scope = scope(&[("A", "$B"), ("B", "b"), ("UNUSED", "x")]);
+        let needed = scope.needed(["${A:-$D}", "$POD_IP"]);
+        assert_eq!(needed.iter().collect::<Vec<_>>(), ["A", "B", "D", "POD_IP"]);
+        let part = scope.restrict(&needed);
+        assert_eq!(part.general.keys().collect::<Vec<_>>(), ["A", "B"]);
+        assert_eq!(part.environment.keys().collect::<Vec<_>>(), ["POD_IP"]);
+    }
+
+    #[test]
+    fn general_is_checked_as_a_whole() {
+        let scope = scope(&[("A", "$A"), ("B", "${X"), ("C", "$POD_NAME"), ("D", "fine")]);
+        let bad: Vec<_> = scope.check_general().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(bad, ["A", "B"]);
+    }
+}
