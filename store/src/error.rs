@@ -1,0 +1,80 @@
+//! What can go wrong with a store.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use etcstack_config::problem::Problems;
+use thiserror::Error;
+
+/// Why a store cannot be read or written. Holds no values.
+#[derive(Clone, Debug, Error)]
+pub enum StoreError {
+    /// Nobody answers, or not as a working etcd does. Trying again may help.
+    #[error("etcd at {endpoint} does not answer: {reason}")]
+    Unavailable {
+        /// The endpoint that was tried.
+        endpoint: String,
+        /// What the connection or etcd said.
+        reason: String,
+    },
+    /// The time that was given is over.
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    /// etcd knows the user and says no, or does not know it.
+    #[error("etcd at {endpoint} refuses: {reason}; check --user and its roles")]
+    Denied {
+        /// The endpoint that was tried.
+        endpoint: String,
+        /// What etcd said.
+        reason: String,
+    },
+    /// etcd refuses the request itself.
+    #[error("etcd at {endpoint} refuses the request: {reason}")]
+    Rejected {
+        /// The endpoint that was tried.
+        endpoint: String,
+        /// What etcd said.
+        reason: String,
+    },
+    /// A certificate, key or password file cannot be read.
+    #[error("cannot read {}: {reason}", .path.display())]
+    Credentials {
+        /// The file.
+        path: PathBuf,
+        /// The system's message.
+        reason: String,
+    },
+    /// The directory cannot be read.
+    #[error("cannot read {}: {reason}", .path.display())]
+    Directory {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's message.
+        reason: String,
+    },
+    /// What stands in the directory is not in order.
+    #[error("{0}")]
+    Data(Problems),
+    /// A directory is written with an editor.
+    #[error("the store is the directory {}; edit its files, there is nothing to load", .0.display())]
+    ReadOnly(PathBuf),
+}
+
+impl StoreError {
+    /// Whether trying again is of no use.
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Unavailable { .. } | Self::Timeout(_))
+    }
+
+    /// The exit code for it, by sysexits.h.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unavailable { .. } | Self::Timeout(_) => 69, // EX_UNAVAILABLE
+            Self::Denied { .. } => 77,                         // EX_NOPERM
+            Self::Rejected { .. } => 76,                       // EX_PROTOCOL
+            Self::Credentials { .. } | Self::Directory { .. } => 66, // EX_NOINPUT
+            Self::Data(_) => 65,                               // EX_DATAERR
+            Self::ReadOnly(_) => 64,                           // EX_USAGE
+        }
+    }
+}

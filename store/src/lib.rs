@@ -1,0 +1,179 @@
+//! One store with three homes: etcd, a directory, memory.
+//!
+//! A [`Snapshot`] is a consistent state: all of it is of one revision. [`Store::follow`] delivers
+//! one after the other, each a whole state, so that nothing is lost by a missed event: what was
+//! missed is in the next one. The homes behave the same, and one suite of tests says so.
+
+pub mod args;
+mod backoff;
+mod dir;
+mod error;
+mod etcd;
+mod follow;
+mod memory;
+mod url;
+mod view;
+
+use std::time::Duration;
+
+pub use dir::read_data;
+pub use error::StoreError;
+use etcstack_config::Entries;
+pub use follow::{Event, Follower};
+pub use memory::Memory;
+use tokio::time::Instant;
+pub use url::{Credentials, Location};
+pub use view::View;
+
+/// The key that stands in the store while a load is under way.
+pub const LOAD_MARK: &str = "_etcstack/load";
+
+/// A state of the store, all of one revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// etcd's revision, or a count of the changes seen where the home is another.
+    pub revision: i64,
+    /// The keys without the store's prefix, and what they hold.
+    pub entries: Entries,
+}
+
+/// A change of one key.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Sets a key.
+    Put {
+        /// The key.
+        key: String,
+        /// What it is to hold.
+        value: Vec<u8>,
+    },
+    /// Removes a key; one that is not there is no error.
+    Delete {
+        /// The key.
+        key: String,
+    },
+}
+
+impl Write {
+    /// About what this takes in a request, in bytes.
+    pub fn size(&self) -> usize {
+        // Each operation is framed by a few dozen bytes of protobuf.
+        match self {
+            Self::Put { key, value } => key.len() + value.len() + 32,
+            Self::Delete { key } => key.len() + 32,
+        }
+    }
+}
+
+/// What must hold for a transaction to happen.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Expect {
+    /// The key.
+    pub key: String,
+    /// What it holds; `None` where it must not be there.
+    pub value: Option<Vec<u8>>,
+}
+
+/// How a transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All of it happened, at this revision.
+    Committed(i64),
+    /// None of it happened: an expectation did not hold.
+    Conflict,
+}
+
+/// What one transaction may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many operations.
+    pub operations: usize,
+    /// How many bytes, as [`Write::size`] counts them.
+    pub bytes: usize,
+}
+
+/// etcd's defaults (`--max-txn-ops` 128, `--max-request-bytes` 1.5 MiB), with room for the rest of
+/// the request.
+pub const LIMITS: Limits = Limits { operations: 120, bytes: 1_400_000 };
+
+/// Where configuration lives.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// An etcd cluster, version 3.4 or newer.
+    Etcd(etcd::Etcd),
+    /// A directory with the layout of bootstrap-data. Cannot be written through this.
+    Dir(dir::Dir),
+    /// For tests.
+    Memory(Memory),
+}
+
+impl Store {
+    /// The store at a location. Connects to nothing yet.
+    pub fn open(location: Location, credentials: Credentials) -> Result<Self, StoreError> {
+        Ok(match location {
+            Location::Etcd { endpoints, prefix } => {
+                Self::Etcd(etcd::Etcd::new(endpoints, prefix, credentials)?)
+            }
+            Location::Dir(path) => Self::Dir(dir::Dir::new(path)),
+        })
+    }
+
+    /// Reads what the view asks for, all of one revision.
+    ///
+    /// Tries again, over all endpoints, until the timeout is over.
+    pub async fn snapshot(&self, view: &View, timeout: Duration) -> Result<Snapshot, StoreError> {
+        retry(timeout, async || match self {
+            Self::Etcd(etcd) => etcd.snapshot(view).await,
+            Self::Dir(dir) => dir.snapshot(view).await,
+            Self::Memory(memory) => Ok(memory.snapshot(view)),
+        })
+        .await
+    }
+
+    /// Follows what the view asks for, from now on, through whatever happens to the store.
+    ///
+    /// The work is done in a task of its own, which ends when the follower is dropped.
+    pub fn follow(&self, view: View) -> Follower {
+        let (publisher, follower) = follow::channel();
+        match self.clone() {
+            Self::Etcd(etcd) => follower.run(etcd::follow(etcd, view, publisher)),
+            Self::Dir(dir) => follower.run(dir::follow(dir, view, publisher)),
+            Self::Memory(memory) => follower.run(memory::follow(memory, view, publisher)),
+        }
+    }
+
+    /// Does all of the writes, at one revision, if the expectations hold; or none of them.
+    ///
+    /// Not tried again: whether a request whose answer was lost has happened is for the caller to
+    /// find out. More than [`LIMITS`] allow is refused by etcd.
+    pub async fn commit(&self, expect: &[Expect], writes: &[Write]) -> Result<Outcome, StoreError> {
+        match self {
+            Self::Etcd(etcd) => etcd.commit(expect, writes).await,
+            Self::Dir(dir) => Err(dir.read_only()),
+            Self::Memory(memory) => Ok(memory.commit(expect, writes)),
+        }
+    }
+}
+
+/// Tries until it works, an error is final, or the time is over.
+async fn retry<T>(
+    timeout: Duration,
+    mut attempt: impl AsyncFnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let deadline = Instant::now() + timeout;
+    let mut backoff = backoff::Backoff::default();
+    loop {
+        let error = match tokio::time::timeout_at(deadline, attempt()).await {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(error)) if error.is_final() => return Err(error),
+            Ok(Err(error)) => error,
+            Err(_) => StoreError::Timeout(timeout),
+        };
+        let pause = backoff.next();
+        if Instant::now() + pause >= deadline {
+            return Err(error);
+        }
+        tracing::warn!(%error, "the store cannot be read; trying again in {pause:.1?}");
+        tokio::time::sleep(pause).await;
+    }
+}

@@ -1,0 +1,144 @@
+//! Where a store is: `etcd://host:2379,host2/prefix`, `etcds://…`, `dir:PATH`.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A store's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// An etcd cluster.
+    Etcd {
+        /// `http://host:port` or `https://host:port` of each member.
+        endpoints: Vec<String>,
+        /// What stands before every key: empty, or a text that ends in a slash.
+        prefix: String,
+    },
+    /// A directory with the layout of bootstrap-data.
+    Dir(PathBuf),
+}
+
+/// How to prove who we are, and who the other is.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    /// The authorities that may have signed etcd's certificate, in PEM. Needed for `etcds://`.
+    pub ca: Option<PathBuf>,
+    /// Our certificate and key, in PEM.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// etcd's user and its password.
+    pub user: Option<(String, String)>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let user = self.user.as_ref().map(|(name, _)| name);
+        f.debug_struct("Credentials")
+            .field("ca", &self.ca)
+            .field("user", &user)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FromStr for Location {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("dir:") {
+            return if path.is_empty() {
+                Err("dir: needs a path, as in dir:/etc/etcstack/data".into())
+            } else {
+                Ok(Self::Dir(path.into()))
+            };
+        }
+        let (scheme, rest) = text.split_once("://").unwrap_or(("", ""));
+        let scheme = match scheme {
+            "etcd" | "http" => "http",
+            "etcds" | "https" => "https",
+            _ => {
+                return Err("write etcd://HOST:2379[,HOST…][/PREFIX], etcds://… for TLS, \
+                            or dir:PATH"
+                    .into());
+            }
+        };
+        let (hosts, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        if hosts.contains('@') {
+            return Err("a password in the URL is seen by everyone on the host; \
+                        use --user and --password-file"
+                .into());
+        }
+        let endpoint = |host: &str| endpoint(scheme, host);
+        let endpoints = hosts.split(',').map(endpoint).collect::<Result<_, _>>()?;
+        let prefix = prefix.trim_end_matches('/');
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        Ok(Self::Etcd { endpoints, prefix })
+    }
+}
+
+fn endpoint(scheme: &str, host: &str) -> Result<String, String> {
+    let (name, port) = match host.rsplit_once(':') {
+        // The colons of a bare IPv6 address separate no port.
+        Some((name, port)) if !port.contains(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    if name.is_empty() || name.contains(['/', '?', '#', ' ']) {
+        return Err(format!("{host:?} is no host; write HOST or HOST:PORT, with commas between"));
+    }
+    match port.map(str::parse::<u16>) {
+        None => Ok(format!("{scheme}://{host}:2379")),
+        Some(Ok(port)) if port > 0 => Ok(format!("{scheme}://{name}:{port}")),
+        Some(_) => Err(format!("{host:?} has no port from 1 to 65535 after its colon")),
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dir(path) => write!(f, "dir:{}", path.display()),
+            Self::Etcd { endpoints, prefix } => {
+                write!(f, "{}", endpoints.join(","))?;
+                if prefix.is_empty() { Ok(()) } else { write!(f, " below {prefix}") }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locations() {
+        for (text, endpoints, prefix) in [
+            ("etcd://a", &["http://a:2379"][..], ""),
+            ("etcd://a:1,b:2/", &["http://a:1", "http://b:2"], ""),
+            ("etcds://a/cloud/one", &["https://a:2379"], "cloud/one/"),
+            ("etcd://[::1]:9/p", &["http://[::1]:9"], "p/"),
+            ("etcd://[::1]", &["http://[::1]:2379"], ""),
+            ("etcd://a//slash/", &["http://a:2379"], "/slash/"),
+            ("http://a:2379", &["http://a:2379"], ""),
+        ] {
+            let endpoints = endpoints.iter().map(|e| (*e).to_owned()).collect();
+            let expected = Location::Etcd { endpoints, prefix: prefix.into() };
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+        assert_eq!("dir:/x y".parse(), Ok(Location::Dir("/x y".into())));
+    }
+
+    #[test]
+    fn what_is_no_location() {
+        for text in [
+            "",
+            "a:2379",
+            "etcd://",
+            "etcd://a,,b",
+            "etcd://a:x",
+            "etcd://a:0",
+            "dir:",
+            "etcd://a:",
+        ] {
+            assert!(text.parse::<Location>().is_err(), "{text}");
+        }
+        let error = "etcd://u:secret@a".parse::<Location>().unwrap_err();
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
