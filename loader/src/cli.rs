@@ -1,0 +1,100 @@
+//! The command line.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use etcstack_store::args::StoreArgs;
+use tracing_subscriber::EnvFilter;
+
+/// Loads the configuration of OpenStack services into etcd
+#[derive(Parser)]
+#[command(name = "etcstack-loader", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Writes what a directory of bootstrap-data says, and only what differs
+    #[command(after_long_help = LOAD_HELP)]
+    Load(Box<LoadArgs>),
+    /// Prints completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+const LOAD_HELP: &str = "\
+The directory holds three forms:
+  general/FILE            lines NAME=value, the variables
+  ROLE/SERVICE/FILE       options, in the file's own syntax; or the whole text of a text file
+  FOLDER/FILE             lines ROLE/SERVICE/FILE/SECTION/OPTION=value, whole keys
+
+Keys that an earlier load wrote and that the data no longer holds are deleted; keys that were put
+by hand stay. All of a load becomes visible to the agents at once. With mistakes in the data nothing
+is written, and all of them are named.
+
+Exit codes: 0 done, 64 wrong usage, 65 mistakes in the data, 66 no such directory,
+69 the store does not answer, 75 another load took over, 77 the store refuses the user.
+
+Examples:
+  etcstack-loader load bootstrap-data
+  etcstack-loader load --store etcd://10.0.0.5,10.0.0.6/cloud1 /data
+  etcstack-loader load --output json | jq .written";
+
+#[derive(Args)]
+pub(crate) struct LoadArgs {
+    /// The directory of bootstrap-data
+    #[arg(default_value = "bootstrap-data", env = "ETCSTACK_DATA")]
+    pub(crate) dir: PathBuf,
+
+    /// How to print what was done
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+
+    /// How long to try when the store does not answer
+    #[arg(
+        long,
+        env = "ETCSTACK_START_TIMEOUT",
+        value_name = "TIME",
+        default_value = "60s",
+        value_parser = humantime::parse_duration
+    )]
+    pub(crate) start_timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Lines for people
+    Text,
+    /// One JSON object for programs
+    Json,
+}
+
+/// Warnings go to standard error; `ETCSTACK_LOG=debug` shows more.
+pub(crate) fn start_logging() {
+    let filter = EnvFilter::try_from_env("ETCSTACK_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

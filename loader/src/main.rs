@@ -1,0 +1,35 @@
+//! `etcstack-loader`: loads bootstrap-data into the store.
+
+mod cli;
+mod load;
+mod plan;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            // Help and version are asked for; anything else is EX_USAGE of sysexits.h.
+            return if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS };
+        }
+    };
+    cli::start_logging();
+    match cli.command {
+        Command::Load(args) => load::run(&args),
+        Command::Completions { shell } => {
+            clap_complete::generate(
+                shell,
+                &mut Cli::command(),
+                "etcstack-loader",
+                &mut std::io::stdout(),
+            );
+            ExitCode::SUCCESS
+        }
+    }
+}
