@@ -1,0 +1,105 @@
+//! `etcstack-agent`: the entrypoint of a service's container.
+//!
+//! The modules follow the way of the data: [`manifest`] says what the image needs, [`reconcile`]
+//! turns a state of the store into the files that should be there, [`apply`] puts them there, and
+//! [`supervise`] runs the daemon and tells it. [`run`] is the loop that joins them.
+
+mod apply;
+mod cli;
+mod defaults;
+mod manifest;
+mod reconcile;
+mod render;
+mod run;
+mod supervise;
+mod sys;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            // Help and version are asked for; anything else is EX_USAGE of sysexits.h.
+            return if error.use_stderr() { ExitCode::from(64) } else { ExitCode::SUCCESS };
+        }
+    };
+    let result = match &cli.command {
+        Command::Run(args) => start(&args.common).and_then(|setup| run::run(setup, args)),
+        Command::Render(args) => start(&args.common).and_then(|setup| render::run(setup, args)),
+        Command::Completions { shell } => {
+            let mut stdout = std::io::stdout();
+            clap_complete::generate(*shell, &mut Cli::command(), "etcstack-agent", &mut stdout);
+            Ok(ExitCode::SUCCESS)
+        }
+    };
+    result.unwrap_or_else(|failure| {
+        for line in failure.message.lines() {
+            eprintln!("error: {line}");
+        }
+        ExitCode::from(failure.code)
+    })
+}
+
+/// Why the agent ends without a daemon's exit code.
+#[derive(Debug)]
+struct Failure {
+    /// One line for each problem.
+    message: String,
+    /// By sysexits.h.
+    code: u8,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl std::fmt::Display) -> Self {
+        Self { message: message.to_string(), code }
+    }
+}
+
+impl From<etcstack_store::StoreError> for Failure {
+    fn from(error: etcstack_store::StoreError) -> Self {
+        Self::new(error.exit_code(), &error)
+    }
+}
+
+/// What both commands need.
+struct Setup {
+    store: etcstack_store::Store,
+    reconciler: reconcile::Reconciler,
+    runtime: tokio::runtime::Runtime,
+}
+
+fn start(args: &cli::CommonArgs) -> Result<Setup, Failure> {
+    cli::start_logging(args.log_format);
+    let manifest = manifest::Manifest::load(args)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(71, format!("cannot start: {error}")))?; // EX_OSERR
+    Ok(Setup {
+        store: args.store.open()?,
+        reconciler: reconcile::Reconciler::new(manifest, environment()),
+        runtime,
+    })
+}
+
+/// The variables that values may refer to besides those of `general/`.
+fn environment() -> etcstack_config::variables::Variables {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    let mut variables: etcstack_config::variables::Variables = std::env::vars_os()
+        .filter_map(text)
+        .filter(|(name, _)| etcstack_config::variables::is_name(name))
+        .collect();
+    if let Ok(host) = nix::unistd::gethostname()
+        && let Ok(host) = host.into_string()
+    {
+        variables.entry("HOSTNAME".into()).or_insert(host);
+    }
+    variables
+}
