@@ -54,6 +54,12 @@ pub(crate) struct Attributes {
     mode: u32,
 }
 
+impl Default for Attributes {
+    fn default() -> Self {
+        Self { owner: None, mode: DEFAULT_MODE }
+    }
+}
+
 impl Attributes {
     pub(crate) fn of(path: &Path) -> Result<Self> {
         let metadata = std::fs::metadata(path)?;
@@ -105,8 +111,9 @@ pub(crate) fn apply(
     Ok(())
 }
 
-/// Writes one file that is nobody's configuration.
+/// Writes one file, whole or not at all.
 pub(crate) fn write_file(path: &Path, bytes: &[u8], attributes: Attributes) -> Result<()> {
+    std::fs::create_dir_all(folder(path))?;
     let temporary = Temporary::write(path, bytes, attributes)?;
     std::fs::rename(&temporary.0, path)?;
     File::open(folder(path))?.sync_all()

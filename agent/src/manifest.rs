@@ -207,15 +207,15 @@ impl Manifest {
         }
     }
 
-    /// The files to keep: those that the manifest names, or else those of the store and those that
-    /// were kept before.
-    pub(crate) fn targets(&self, in_store: BTreeSet<&str>) -> Vec<Target> {
+    /// The files to keep: those that the manifest names, or else the known ones and those that
+    /// an agent before this one has kept.
+    pub(crate) fn targets(&self, known: BTreeSet<&str>) -> Vec<Target> {
         if let Some(files) = &self.files {
             return files.clone();
         }
-        let kept = crate::defaults::kept_in(&self.folder);
+        let noted = crate::defaults::noted_in(&self.folder);
         let names: BTreeSet<&str> =
-            in_store.into_iter().chain(kept.iter().map(String::as_str)).collect();
+            known.into_iter().chain(noted.iter().map(String::as_str)).collect();
         let target = |name: &str| Target {
             name: name.to_owned(),
             path: self.folder.join(name),

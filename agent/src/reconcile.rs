@@ -71,7 +71,8 @@ impl Reconciler {
         let mut config = ServiceConfig::resolve(entries, layers, service)?;
         let general = std::mem::take(&mut config.general);
         let scope = Scope { general, environment: self.environment.clone() };
-        let targets = self.manifest.targets(config.files.keys().map(String::as_str).collect());
+        let names = config.files.keys().chain(self.applied.keys()).map(String::as_str).collect();
+        let targets = self.manifest.targets(names);
         let mut wanted = Vec::new();
         let mut problems = Problems::default();
         for target in targets {

@@ -73,16 +73,24 @@ impl Daemon {
     /// Ends what the daemon has left behind: first asks, then kills.
     pub(crate) async fn end_leftovers(&self, signals: &mut Signals) {
         let _ = killpg(self.pid, Signal::SIGTERM);
+        if !self.group_ends(signals).await {
+            tracing::warn!("processes of the daemon did not end with it; killing them");
+            self.kill_group();
+            self.group_ends(signals).await;
+        }
+    }
+
+    /// Waits for the group to end: when its last process has been reaped, it is gone.
+    async fn group_ends(&self, signals: &mut Signals) -> bool {
         let deadline = Instant::now() + LEFTOVERS;
-        // A group whose last process has been reaped is gone.
-        while killpg(self.pid, None) != Err(Errno::ESRCH) {
-            if tokio::time::timeout_at(deadline, signals.next()).await.is_err() {
-                tracing::warn!("processes of the daemon did not end with it; killing them");
-                self.kill_group();
-                reap(None);
-                return;
-            }
+        loop {
             reap(None);
+            if killpg(self.pid, None) == Err(Errno::ESRCH) {
+                return true;
+            }
+            if tokio::time::timeout_at(deadline, signals.next()).await.is_err() {
+                return false;
+            }
         }
     }
 }
