@@ -2,10 +2,10 @@
 //!
 //! Each file is written beside its place under a temporary name, with owner and mode set before its
 //! content, and synced. Only when all are there, each is renamed over the old one, which POSIX makes
-//! atomic, and the folders are synced, so that a crash leaves the old or the new file.
+//! atomic. So a crash leaves the old or the new file. Folders are not synced: after a crash of the
+//! machine the agent starts and renders again, and the daemon need not wait for the disk.
 
-use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{OpenOptions, Permissions};
 use std::io::{Error, ErrorKind, Result, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -89,7 +89,6 @@ pub(crate) fn apply(
     for file in wanted {
         staged.extend(stage(file)?);
     }
-    let mut folders = BTreeSet::new();
     for change in staged {
         let Change { target, temporary } = &change;
         let path = &target.path;
@@ -99,14 +98,8 @@ pub(crate) fn apply(
             None => std::fs::remove_file(path)
                 .map_err(|source| failed(path, "cannot be removed", source))?,
         }
-        folders.insert(folder(path).to_owned());
         applied.reload |= target.on_change == OnChange::Reload;
         applied.written.push(path.clone());
-    }
-    for folder in folders {
-        File::open(&folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|source| failed(&folder, "cannot be synced", source))?;
     }
     Ok(())
 }
@@ -115,8 +108,7 @@ pub(crate) fn apply(
 pub(crate) fn write_file(path: &Path, bytes: &[u8], attributes: Attributes) -> Result<()> {
     std::fs::create_dir_all(folder(path))?;
     let temporary = Temporary::write(path, bytes, attributes)?;
-    std::fs::rename(&temporary.0, path)?;
-    File::open(folder(path))?.sync_all()
+    std::fs::rename(&temporary.0, path)
 }
 
 /// A file that is ready to take its place, or to leave it.

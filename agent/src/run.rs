@@ -241,11 +241,15 @@ impl<'a> Agent<'a> {
         } else {
             tracing::info!(revision, files, ?took, "applied");
         }
-        if self.daemon.is_none() {
+        let Some(daemon) = &self.daemon else {
             self.daemon = Some(Daemon::start(self.command)?);
             self.start_by = None;
-        } else if reload {
-            self.reloader.request(revision, Instant::now());
+            return Ok(());
+        };
+        if reload {
+            let now = Instant::now();
+            self.reloader.request(revision, now);
+            self.reloader.fire(daemon, now);
         }
         Ok(())
     }

@@ -8,38 +8,67 @@ mod edit;
 mod parse;
 mod value;
 
+use std::borrow::Cow;
 use std::fmt;
 
 pub use parse::SyntaxError;
 pub use value::{Unwritable, Value, join_values, split_values};
 
-/// A file of options, line by line.
+/// A file of options, line by line. Lines that nobody edits stay slices of the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Document {
-    lines: Vec<Line>,
+pub struct Document<'a> {
+    lines: Vec<Line<'a>>,
 }
 
 /// One line and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Line {
+struct Line<'a> {
     /// Without its end.
-    text: String,
+    text: Cow<'a, str>,
     /// `\n`, `\r\n`, `\r`, or nothing at the end of the file.
     end: &'static str,
     kind: Kind,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a line is, and where in it its parts stand, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Blank,
     Comment,
-    Section(String),
-    /// An option; its value starts at this byte of the line, blanks included.
+    Section {
+        name: (usize, usize),
+    },
+    /// The value starts behind the separator, blanks included.
     Option {
-        name: String,
+        name: (usize, usize),
         value_at: usize,
     },
     Continuation,
+}
+
+impl Line<'_> {
+    /// The section's name, where this is a header.
+    fn section(&self) -> Option<&str> {
+        match self.kind {
+            Kind::Section { name: (start, end) } => Some(&self.text[start..end]),
+            _ => None,
+        }
+    }
+
+    /// The option's name and the start of its value, where this is an option.
+    fn option(&self) -> Option<(&str, usize)> {
+        match self.kind {
+            Kind::Option { name: (start, end), value_at } => {
+                Some((&self.text[start..end], value_at))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether this is the header of a section, whose name is given in its normal form.
+    fn opens(&self, normal: &str) -> Option<bool> {
+        self.section().map(|name| is_section(name, normal))
+    }
 }
 
 /// An option as oslo.config reads it.
@@ -55,15 +84,15 @@ pub struct Assignment<'a> {
     pub line: usize,
 }
 
-impl Document {
+impl<'a> Document<'a> {
     /// Reads a document, or says all that is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, Vec<SyntaxError>> {
+    pub fn parse(text: &'a str) -> Result<Self, Vec<SyntaxError>> {
         let (document, errors) = Self::parse_leniently(text);
         if errors.is_empty() { Ok(document) } else { Err(errors) }
     }
 
     /// Reads what can be read, and says what cannot. A bad line counts as a comment.
-    pub fn parse_leniently(text: &str) -> (Self, Vec<SyntaxError>) {
+    pub fn parse_leniently(text: &'a str) -> (Self, Vec<SyntaxError>) {
         let (lines, errors) = parse::lines(text);
         (Self { lines }, errors)
     }
@@ -73,36 +102,46 @@ impl Document {
         let mut found: Vec<Assignment<'_>> = Vec::new();
         let mut section = "";
         for (index, line) in self.lines.iter().enumerate() {
-            match &line.kind {
-                Kind::Section(name) => section = name,
-                Kind::Option { name, value_at } => found.push(Assignment {
-                    section,
-                    option: name,
-                    value: value::unquote(&line.text[*value_at..]).to_owned(),
-                    line: index + 1,
-                }),
-                Kind::Continuation => {
-                    if let Some(last) = found.last_mut() {
-                        last.value.push('\n');
-                        last.value.push_str(value::strip(&line.text));
-                    }
-                }
-                Kind::Blank | Kind::Comment => {}
+            if let Some(name) = line.section() {
+                section = name;
+            } else if let Some((option, value_at)) = line.option() {
+                let value = value::unquote(&line.text[value_at..]).to_owned();
+                found.push(Assignment { section, option, value, line: index + 1 });
+            } else if line.kind == Kind::Continuation
+                && let Some(last) = found.last_mut()
+            {
+                last.value.push('\n');
+                last.value.push_str(value::strip(&line.text));
             }
         }
         found
     }
 }
 
-impl fmt::Display for Document {
+impl fmt::Display for Document<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lines.iter().try_for_each(|line| write!(f, "{}{}", line.text, line.end))
+        for line in &self.lines {
+            f.write_str(&line.text)?;
+            f.write_str(line.end)?;
+        }
+        Ok(())
     }
 }
 
 /// The section as oslo.config compares it: in lower case, except `DEFAULT`.
 pub fn normal_section(section: &str) -> String {
     if section == "DEFAULT" { section.to_owned() } else { section.to_lowercase() }
+}
+
+/// Whether a section is the one of this normal form, without making its own.
+fn is_section(section: &str, normal: &str) -> bool {
+    section == normal
+        || (section != "DEFAULT"
+            && if section.is_ascii() {
+                section.eq_ignore_ascii_case(normal) && normal != "DEFAULT"
+            } else {
+                section.to_lowercase() == normal
+            })
 }
 
 /// Checks that a section and an option can stand in a file and are read as what they are.

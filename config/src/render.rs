@@ -114,7 +114,7 @@ fn oslo(inputs: &FileInputs, default: Option<DefaultFile<'_>>) -> Result<String,
     problems.or_ok(document.to_string())
 }
 
-fn default_document(default: Option<DefaultFile<'_>>) -> Result<Document, Problems> {
+fn default_document(default: Option<DefaultFile<'_>>) -> Result<Document<'_>, Problems> {
     let Some(DefaultFile { path, bytes }) = default else {
         return Ok(Document::default());
     };

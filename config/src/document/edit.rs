@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{Document, Kind, Line, Value, normal_section, value};
 
-impl Document {
+impl<'a> Document<'a> {
     /// Gives an option these values, in place where it stands already.
     ///
     /// Otherwise its commented default makes room for it; a new option goes to the end of its
@@ -16,7 +16,7 @@ impl Document {
         if !places.is_empty() {
             self.replace(&places, option, values);
         } else if let Some(line) = self.commented_default(&wanted, option) {
-            let prefix = uncommented_prefix(&self.lines[line].text).unwrap_or_default();
+            let prefix = uncommented_prefix(&self.lines[line].text);
             let lines = self.written(option, values, Some(&prefix));
             self.splice(line..line + 1, lines);
         } else if let Some(end) = self.end_of_section(&wanted) {
@@ -32,17 +32,14 @@ impl Document {
         let mut places: Vec<Range<usize>> = Vec::new();
         let mut inside = false;
         for (index, line) in self.lines.iter().enumerate() {
-            match &line.kind {
-                Kind::Section(name) => inside = normal_section(name) == wanted,
-                Kind::Option { name, .. } if inside && name == option => {
-                    places.push(index..index + 1);
-                }
-                Kind::Continuation => {
-                    if let Some(last) = places.last_mut().filter(|last| last.end == index) {
-                        last.end += 1;
-                    }
-                }
-                _ => {}
+            if let Some(opens) = line.opens(wanted) {
+                inside = opens;
+            } else if inside && line.option().is_some_and(|(name, _)| name == option) {
+                places.push(index..index + 1);
+            } else if line.kind == Kind::Continuation
+                && let Some(last) = places.last_mut().filter(|last| last.end == index)
+            {
+                last.end += 1;
             }
         }
         places
@@ -92,22 +89,20 @@ impl Document {
         let mut inside = false;
         let mut second_choice = None;
         for (index, line) in self.lines.iter().enumerate() {
-            match &line.kind {
-                Kind::Section(name) => inside = normal_section(name) == wanted,
-                Kind::Comment if inside => {
-                    let text = &line.text[1..];
-                    if text.trim().starts_with('[') && text.trim().ends_with(']') {
-                        inside = false;
-                    } else if let Some(prefix) = uncommented_prefix(&line.text)
-                        && value::strip(&prefix[..prefix.find([':', '=']).unwrap_or(0)]) == option
-                    {
-                        if !text.starts_with(' ') {
-                            return Some(index);
-                        }
-                        second_choice = second_choice.or(Some(index));
-                    }
+            if let Some(opens) = line.opens(wanted) {
+                inside = opens;
+            }
+            if !inside || line.kind != Kind::Comment {
+                continue;
+            }
+            let text = line.text[1..].trim();
+            if text.starts_with('[') && text.ends_with(']') {
+                inside = false;
+            } else if commented_name(&line.text) == Some(option) {
+                if !line.text[1..].starts_with(' ') {
+                    return Some(index);
                 }
-                _ => {}
+                second_choice = second_choice.or(Some(index));
             }
         }
         second_choice
@@ -116,15 +111,13 @@ impl Document {
     /// Behind the last line of the (last such) section, before the blank lines that end it and a
     /// comment that belongs to the next header.
     fn end_of_section(&self, wanted: &str) -> Option<usize> {
-        let is_header = |line: &Line| matches!(line.kind, Kind::Section(_));
-        let header = self.lines.iter().rposition(
-            |line| matches!(&line.kind, Kind::Section(name) if normal_section(name) == wanted),
-        )?;
+        let is_header = |line: &Line<'_>| line.section().is_some();
+        let header = self.lines.iter().rposition(|line| line.opens(wanted) == Some(true))?;
         let length = self.lines[header + 1..].iter().position(is_header);
         let next = length.map_or(self.lines.len(), |length| header + 1 + length);
         let body = &self.lines[header + 1..next];
-        let is_comment = |line: &Line| line.kind == Kind::Comment;
-        let is_blank = |line: &Line| line.kind == Kind::Blank;
+        let is_comment = |line: &Line<'_>| line.kind == Kind::Comment;
+        let is_blank = |line: &Line<'_>| line.kind == Kind::Blank;
         let comments = body.iter().rev().take_while(|line| is_comment(line)).count();
         let heads_next = length.is_some()
             && comments > 0
@@ -140,14 +133,15 @@ impl Document {
         if self.lines.last().is_some_and(|line| line.kind != Kind::Blank) {
             lines.push(self.line(String::new(), Kind::Blank));
         }
-        lines.push(self.line(format!("[{section}]"), Kind::Section(section.to_owned())));
+        let name = (1, 1 + section.len());
+        lines.push(self.line(format!("[{section}]"), Kind::Section { name }));
         lines.extend(self.written(option, values, None));
         let end = self.lines.len();
         self.splice(end..end, lines);
     }
 
     /// The lines of an option's values; the first one keeps the prefix that stands there.
-    fn written(&self, option: &str, values: &[Value], prefix: Option<&str>) -> Vec<Line> {
+    fn written(&self, option: &str, values: &[Value], prefix: Option<&str>) -> Vec<Line<'a>> {
         let mut lines = Vec::new();
         for (index, value) in values.iter().enumerate() {
             let own = format!("{option} = ");
@@ -159,20 +153,22 @@ impl Document {
                 format!("{prefix}{first}")
             };
             let value_at = text.find([':', '=']).map_or(text.len(), |at| at + 1);
-            lines.push(self.line(text, Kind::Option { name: option.to_owned(), value_at }));
+            let start = text.find(option).unwrap_or_default();
+            let name = (start, start + option.len());
+            lines.push(self.line(text, Kind::Option { name, value_at }));
             lines.extend(value.other_lines().map(|text| self.line(text, Kind::Continuation)));
         }
         lines
     }
 
     /// A new line that ends as the file's lines do.
-    fn line(&self, text: String, kind: Kind) -> Line {
+    fn line(&self, text: String, kind: Kind) -> Line<'a> {
         let end = self.lines.first().map(|line| line.end).filter(|end| !end.is_empty());
-        Line { text, end: end.unwrap_or("\n"), kind }
+        Line { text: text.into(), end: end.unwrap_or("\n"), kind }
     }
 
     /// Puts lines in the place of others. A last line without its end stays without one.
-    fn splice(&mut self, range: Range<usize>, mut new: Vec<Line>) {
+    fn splice(&mut self, range: Range<usize>, mut new: Vec<Line<'a>>) {
         let at_end = range.end == self.lines.len();
         let open = at_end && self.lines.last().is_some_and(|line| line.end.is_empty());
         if open {
@@ -202,14 +198,19 @@ fn prefix(text: &str, value_at: usize) -> String {
     text[..value_at + blanks].to_owned()
 }
 
-/// `#name = default` without its `#` and default; `None` where the comment is something else.
-fn uncommented_prefix(comment: &str) -> Option<String> {
+/// The option of a comment `#name = default`; `None` where the comment is something else.
+fn commented_name(comment: &str) -> Option<&str> {
     let text = comment.strip_prefix('#')?;
     let text = text.strip_prefix(' ').unwrap_or(text);
-    let separator = text.find([':', '='])?;
-    let name = text[..separator].trim_end();
+    let name = text[..text.find([':', '='])?].trim_end();
     let plain = !name.is_empty() && !name.contains(char::is_whitespace) && !name.starts_with('#');
-    plain.then(|| prefix(text, separator + 1))
+    plain.then_some(name)
+}
+
+/// `#name = default` without its `#` and default.
+fn uncommented_prefix(comment: &str) -> String {
+    let text = comment.trim_start_matches(['#', ' ']);
+    prefix(text, text.find([':', '=']).map_or(text.len(), |separator| separator + 1))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub struct SyntaxError {
     pub message: &'static str,
 }
 
-pub(super) fn lines(text: &str) -> (Vec<Line>, Vec<SyntaxError>) {
+pub(super) fn lines(text: &str) -> (Vec<Line<'_>>, Vec<SyntaxError>) {
     let mut reader = Reader { section: false, option: false };
     let mut errors = Vec::new();
     let mut lines = Vec::new();
@@ -27,7 +27,7 @@ pub(super) fn lines(text: &str) -> (Vec<Line>, Vec<SyntaxError>) {
             Kind::Comment
         });
         reader.option = matches!(kind, Kind::Option { .. } | Kind::Continuation);
-        lines.push(Line { text: text.to_owned(), end, kind });
+        lines.push(Line { text: text.into(), end, kind });
     }
     (lines, errors)
 }
@@ -82,7 +82,7 @@ impl Reader {
             let end = line.chars().count();
             return match inner.strip_suffix(']') {
                 Some("") => Err((1, "the section has no name")),
-                Some(name) => Ok(Kind::Section(name.to_owned())),
+                Some(name) => Ok(Kind::Section { name: (1, 1 + name.len()) }),
                 None => Err((end, "a section's line ends with ]; a comment needs its own line")),
             };
         }
@@ -103,7 +103,9 @@ impl Reader {
         if !self.section {
             return Err((1, "an option stands before the first [section]"));
         }
-        Ok(Kind::Option { name: name.to_owned(), value_at: separator + 1 })
+        // The first separator is behind the name, so what is found is the name itself.
+        let start = line.find(name).unwrap_or_default();
+        Ok(Kind::Option { name: (start, start + name.len()), value_at: separator + 1 })
     }
 }
 

@@ -118,7 +118,7 @@ fn some_file() -> impl Strategy<Value = String> {
     })
 }
 
-fn effective(document: &Document) -> Vec<(String, String, String)> {
+fn effective(document: &Document<'_>) -> Vec<(String, String, String)> {
     let own = |a: crate::document::Assignment<'_>| {
         (normal_section(a.section), a.option.to_owned(), a.value)
     };
@@ -142,12 +142,13 @@ proptest! {
         value in "[xy \"']{0,4}(\n[ ]?[xy]{1,3}){0,3}",
     ) {
         let Ok(before) = Document::parse(&text) else { return Ok(()) };
-        prop_assert_eq!(before.to_string(), text);
+        prop_assert_eq!(&before.to_string(), &text);
         let new = values(&value);
         let mut after = before.clone();
         after.set(&section, &option, &new);
 
-        let read = Document::parse(&after.to_string()).map_err(|e| TestCaseError::fail(format!("{e:?}")))?;
+        let printed = after.to_string();
+        let read = Document::parse(&printed).map_err(|e| TestCaseError::fail(format!("{e:?}")))?;
         prop_assert_eq!(&read, &after);
 
         let wanted = normal_section(&section);
@@ -155,7 +156,7 @@ proptest! {
         let ours: Vec<_> = effective(&read).into_iter().filter(is_ours).map(|e| e.2).collect();
         let expected: Vec<_> = new.iter().map(Value::text).collect();
         prop_assert_eq!(ours, expected);
-        let others = |d: &Document| effective(d).into_iter().filter(|e| !is_ours(e)).collect::<Vec<_>>();
+        let others = |d: &Document<'_>| effective(d).into_iter().filter(|e| !is_ours(e)).collect::<Vec<_>>();
         prop_assert_eq!(others(&read), others(&before));
 
         let mut again = read.clone();
