@@ -185,10 +185,13 @@ impl Scope {
 
 /// The names that a value refers to directly. A malformed value counts for what it holds before.
 pub fn references(value: &str) -> BTreeSet<String> {
-    // `\$NAME` is text in one dialect and a reference in the others: a name too many is no harm.
+    // `\$NAME` is text in one dialect and a reference in the others, and `\$$NAME` the other way
+    // round: a name too many is no harm.
     let mut names = BTreeSet::new();
-    if let Ok(template) = Template::parse(value, Syntax::Common) {
-        template.collect_names(&mut names);
+    for syntax in [Syntax::Common, Syntax::Oslo] {
+        if let Ok(template) = Template::parse(value, syntax) {
+            template.collect_names(&mut names);
+        }
     }
     names
 }

@@ -4,6 +4,7 @@
 //! changes by one swap of a symlink that stands for all of its files. A state counts when two reads
 //! in a row agree on it, so that a swap between the reads of two files is never half seen.
 
+mod links;
 mod tree;
 mod watch;
 

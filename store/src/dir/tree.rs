@@ -10,7 +10,7 @@ use etcstack_config::problem::Place;
 use crate::StoreError;
 
 /// Deeper than any data; a symlink that leads back up would go on for ever.
-const DEEPEST: usize = 16;
+pub(super) const DEEPEST: usize = 16;
 
 /// Reads a directory of bootstrap-data, or says everything that is wrong with it.
 pub fn read_data(root: &Path) -> Result<BTreeMap<String, Datum>, StoreError> {

@@ -1,6 +1,6 @@
 //! Waiting until a directory has changed and rests again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,6 +8,8 @@ use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
+
+use super::links;
 
 /// A directory has no transactions: changes with less than this between them count as one.
 const QUIET: Duration = Duration::from_millis(20);
@@ -17,13 +19,17 @@ const LONGEST_WRITE: Duration = Duration::from_secs(1);
 /// The changes below a directory.
 pub(super) struct Changes {
     events: mpsc::UnboundedReceiver<notify::Event>,
+    root: PathBuf,
+    /// Names elsewhere that matter. Others in their folders do not.
+    names: BTreeSet<PathBuf>,
     /// Watches as long as it lives.
     _watcher: RecommendedWatcher,
 }
 
 impl Changes {
-    /// Starts to watch a directory and, where it is a symlink, the place in which it can be swapped.
+    /// Starts to watch a directory, and every place where a symlink to it or in it can be swapped.
     pub(super) fn watch(root: &Path) -> notify::Result<Self> {
+        let root = std::path::absolute(root)?;
         let (sender, events) = mpsc::unbounded_channel();
         let mut watcher =
             notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -31,14 +37,16 @@ impl Changes {
                 let event = event.unwrap_or_else(|_| notify::Event::new(EventKind::Any));
                 let _ = sender.send(event);
             })?;
-        watcher.watch(root, RecursiveMode::Recursive)?;
-        if root.is_symlink()
-            && let Some(parent) = root.parent()
-        {
-            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-            watcher.watch(parent, RecursiveMode::NonRecursive)?;
+        let names = links::names(&root);
+        let folders: BTreeSet<&Path> = names.iter().filter_map(|name| name.parent()).collect();
+        for folder in folders.into_iter().filter(|folder| !folder.starts_with(&root)) {
+            // One that is not there is the end of a broken symlink, which is watched itself.
+            if folder.is_dir() {
+                watcher.watch(folder, RecursiveMode::NonRecursive)?;
+            }
         }
-        Ok(Self { events, _watcher: watcher })
+        watcher.watch(&root, RecursiveMode::Recursive)?;
+        Ok(Self { events, root, names, _watcher: watcher })
     }
 
     /// Waits for a change, and until no file is being written and nothing more happens.
@@ -46,7 +54,7 @@ impl Changes {
         let mut writing = HashSet::new();
         loop {
             let Some(event) = self.events.recv().await else { return };
-            if is_change(&event) {
+            if self.is_change(&event) {
                 note(&mut writing, &event);
                 break;
             }
@@ -55,17 +63,24 @@ impl Changes {
         loop {
             let until = if writing.is_empty() { Instant::now() + QUIET } else { latest };
             match timeout_at(until.min(latest), self.events.recv()).await {
-                Ok(Some(event)) if is_change(&event) => note(&mut writing, &event),
+                Ok(Some(event)) if self.is_change(&event) => note(&mut writing, &event),
                 Ok(Some(_)) => {}
                 Ok(None) | Err(_) => return,
             }
         }
     }
-}
 
-/// Our own reading makes events as well.
-fn is_change(event: &notify::Event) -> bool {
-    !matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write))
+    /// Our own reading makes events as well, and so do strangers in the folders of symlinks.
+    fn is_change(&self, event: &notify::Event) -> bool {
+        if let EventKind::Access(kind) = event.kind
+            && kind != AccessKind::Close(AccessMode::Write)
+        {
+            return false;
+        }
+        let concerns_us =
+            |path: &PathBuf| path.starts_with(&self.root) || self.names.contains(path);
+        event.paths.is_empty() || event.paths.iter().any(concerns_us)
+    }
 }
 
 /// Remembers which files have been written to and not yet closed.
