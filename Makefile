@@ -1,0 +1,62 @@
+# etcstack. `make demo` shows the whole idea, `make test` proves it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE ?= $(or $(ETCSTACK_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/etcstack,$(HOME)/.cache/etcstack))
+TARGET := $(shell uname -m)-unknown-linux-musl
+RELEASE := target/$(TARGET)/release
+STORE ?= etcd
+ONCE ?=
+
+.PHONY: help
+help: ## What there is to do
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: prepare
+prepare:
+	@tests/install.sh
+
+.PHONY: build
+build: prepare ## Build everything for this machine
+	cargo build --locked --workspace --bins
+
+.PHONY: demo
+demo: build ## Run real OpenStack daemons and change them live (STORE=dir: without etcd; ONCE=1: end by itself)
+	@venv=$$(tests/openstack/setup.sh) && \
+	  target/debug/demo --venv "$$venv" --store "$(STORE)" $(if $(ONCE),--once)
+
+.PHONY: test
+test: build ## Run all tests: unit, property, integration on real etcd, oslo.config as the judge
+	@tests/openstack/setup.sh >/dev/null
+	cargo test --locked --workspace
+
+.PHONY: lint
+lint: prepare ## Check format, lints, documentation, scripts
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+
+.PHONY: deny
+deny: ## Check licences, sources and duplicates of the dependencies
+	@test -x $(CACHE)/tools/bin/cargo-deny || \
+	  cargo install --quiet --locked --root $(CACHE)/tools cargo-deny@$(DENY_VERSION)
+	$(CACHE)/tools/bin/cargo-deny --all-features check bans licenses sources
+DENY_VERSION := 0.20.2
+
+.PHONY: release
+release: ## Build the static binaries and check that they are
+	@tests/install.sh release
+	@rustup target list --installed 2>/dev/null | grep -qx $(TARGET) || rustup target add $(TARGET)
+	CC_$(subst -,_,$(TARGET))=musl-gcc cargo build --locked --release --target $(TARGET) \
+	  -p etcstack-agent -p etcstack-loader
+	@tests/release.sh $(RELEASE)
+
+.PHONY: bench
+bench: release ## Time put → rendered → told, as a ratio to a bare etcd watch in the same run
+	cargo build --locked --release -p etcstack-tests --bin bench
+	target/release/bench --agent $(RELEASE)/etcstack-agent
+
+.PHONY: clean
+clean: ## Remove what was built; the cache of OpenStack packages stays
+	cargo clean

@@ -1,0 +1,44 @@
+#!/bin/bash
+# Installs the Debian or Ubuntu packages that building and testing need and that
+# are missing. Says nothing and needs no rights where all are there.
+set -euo pipefail
+
+missing=()
+need() { # need PACKAGE TEST...
+    local package=$1
+    shift
+    "$@" >/dev/null 2>&1 || missing+=("$package")
+}
+
+need etcd-server command -v etcd
+need etcd-client command -v etcdctl
+need protobuf-compiler command -v protoc
+need libprotobuf-dev test -e /usr/include/google/protobuf/any.proto
+need python3 command -v python3
+need python3-venv python3 -c 'import ensurepip, venv'
+need openssl command -v openssl
+need gcc command -v gcc
+if [[ ${1:-} == release ]]; then
+    need musl-tools command -v musl-gcc
+    need file command -v file
+fi
+
+((${#missing[@]})) || exit 0
+
+sudo=()
+if [[ $(id -u) != 0 ]]; then
+    sudo=(sudo)
+    command -v sudo >/dev/null || {
+        echo "install: run this as root once: apt-get install ${missing[*]}" >&2
+        exit 1
+    }
+fi
+echo "install: ${missing[*]}" >&2
+# RUNLEVEL keeps Debian from starting an etcd of its own on the standard port.
+install=("${sudo[@]}" env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq -y
+    --no-install-recommends install "${missing[@]}")
+"${sudo[@]}" apt-get -qq update >&2 || true
+"${install[@]}" >&2 || {
+    echo "install: apt-get failed; see above" >&2
+    exit 1
+}

@@ -1,0 +1,31 @@
+#!/bin/bash
+# Proves that the released programs are fully static, in a root directory that
+# holds nothing but them, as in an image `FROM scratch`; prints their sizes.
+set -euo pipefail
+
+folder=$1
+scratch=$(mktemp -d)
+trap 'rm -rf -- "$scratch"' EXIT
+
+for name in etcstack-agent etcstack-loader; do
+    program=$folder/$name
+    kind=$(file --brief "$program")
+    case $kind in
+        *"statically linked"* | *"static-pie linked"*) ;;
+        *)
+            echo "release: $name is not static: $kind" >&2
+            exit 1
+            ;;
+    esac
+    cp -- "$program" "$scratch/"
+    # A user namespace gives the right to change the root to whoever has none.
+    unshare --map-root-user --root "$scratch" "/$name" --version >/dev/null || {
+        echo "release: $name does not run in an empty root directory" >&2
+        exit 1
+    }
+    size=$(stat --format %s "$program")
+    packed=$(gzip -9 --stdout "$program" | wc -c)
+    awk -v name="$name" -v size="$size" -v packed="$packed" 'BEGIN {
+        printf "%-16s static, %.2f MiB (%.2f MiB gzipped)\n", name, size / 1048576, packed / 1048576
+    }'
+done

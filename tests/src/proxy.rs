@@ -1,0 +1,93 @@
+//! A way to a server that can be cut while the server runs on.
+
+use std::net::Ipv4Addr;
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::Port;
+
+/// Passes connections on to another port of this host. Ends with all of them when dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    port: Port,
+    line: watch::Sender<Line>,
+    accepting: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Line {
+    cut: bool,
+    /// Connections with a lower number hang.
+    frozen: u64,
+    /// How many connections there have been.
+    connections: u64,
+}
+
+impl Proxy {
+    /// Listens on a port of its own for connections to this one.
+    pub async fn to(port: u16) -> Self {
+        let own = Port::claim();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, own.number())).await;
+        let listener = listener.expect("the port has been claimed");
+        let (line, _) = watch::channel(Line::default());
+        let accepting = tokio::spawn(accept(listener, port, line.clone()));
+        Self { port: own, line, accepting }
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn address(&self) -> String {
+        self.port.address()
+    }
+
+    /// Ends all connections; new ones end as soon as they are made.
+    pub fn cut(&self) {
+        self.line.send_modify(|line| line.cut = true);
+    }
+
+    /// Lets new connections through again.
+    pub fn mend(&self) {
+        self.line.send_modify(|line| line.cut = false);
+    }
+
+    /// From now on the connections that there are pass nothing on, in silence. New ones work.
+    pub fn freeze(&self) {
+        self.line.send_modify(|line| line.frozen = line.connections);
+    }
+
+    /// How many connections there have been.
+    pub fn connections(&self) -> u64 {
+        self.line.borrow().connections
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.cut();
+    }
+}
+
+async fn accept(listener: TcpListener, port: u16, line: watch::Sender<Line>) {
+    loop {
+        let Ok((near, _)) = listener.accept().await else { continue };
+        let number = line.borrow().connections;
+        line.send_modify(|line| line.connections += 1);
+        tokio::spawn(pass(near, port, number, line.subscribe()));
+    }
+}
+
+async fn pass(mut near: TcpStream, port: u16, number: u64, mut line: watch::Receiver<Line>) {
+    if line.borrow().cut {
+        return;
+    }
+    let Ok(mut far) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { return };
+    tokio::select! {
+        _ = copy_bidirectional(&mut near, &mut far) => return,
+        _ = line.wait_for(|line| line.cut || number < line.frozen) => {}
+    }
+    // A frozen connection stays open on both sides.
+    let _ = line.wait_for(|line| line.cut).await;
+}

@@ -1,0 +1,105 @@
+//! The daemon as a process: signals passed on, orphans, exit codes.
+
+use std::time::Duration;
+
+use etcstack_tests::{PATIENCE, Process, eventually};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::stage::{Stage, count};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn term_and_int_are_passed_on_and_the_exit_code_is_the_daemons() {
+    let stage = Stage::loaded().await;
+    for (signal, line, code) in [(Signal::SIGTERM, "got TERM", 7), (Signal::SIGINT, "got INT", 0)] {
+        let mut agent = stage.run(&["--on-term", "7"]).await;
+        agent.signal(signal);
+        agent.wait_for_line(line, PATIENCE).await;
+        assert_eq!(agent.wait(PATIENCE).await.code(), Some(code));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exit_codes() {
+    let stage = Stage::loaded().await;
+    stage.write("no-program", "x");
+    let not_executable = stage.path("no-program");
+    for (command, code) in [
+        (stage.daemon(&["--exit", "42"]), 42),
+        (vec!["/no/such/program".into()], 127),
+        (vec![not_executable.to_str().unwrap().into()], 126),
+    ] {
+        let mut agent = Process::spawn(stage.agent("run").arg("--").args(command));
+        assert_eq!(agent.wait(PATIENCE).await.code(), Some(code));
+    }
+    let mut agent = stage.run(&[]).await;
+    let line = agent.lines().into_iter().find(|line| line.starts_with("started")).unwrap();
+    let daemon: i32 = line.split(' ').nth(1).unwrap().parse().unwrap();
+    kill(Pid::from_raw(daemon), Signal::SIGKILL).unwrap();
+    assert_eq!(agent.wait(PATIENCE).await.code(), Some(128 + 9));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orphans_are_reaped() {
+    let stage = Stage::loaded().await;
+    let agent = stage.run(&["--orphans", "50"]).await;
+    let children = format!("/proc/{0}/task/{0}/children", agent.pid());
+    eventually("only the daemon is left", PATIENCE, async || {
+        let children = std::fs::read_to_string(&children).unwrap();
+        children.split_whitespace().count() == 1
+    })
+    .await;
+    assert_eq!(agent.status(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_does_not_end_is_killed_after_its_grace_period() {
+    let stage = Stage::loaded().await;
+    stage.manifest("[stop]\ngrace = '300ms'\n");
+    let mut agent = stage.run(&["--on-term", "ignore"]).await;
+    agent.signal(Signal::SIGTERM);
+    agent.wait_for_line("got TERM", PATIENCE).await;
+    assert_eq!(agent.wait(PATIENCE).await.code(), Some(128 + 9));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_daemon_leaves_behind_ends_with_it() {
+    let stage = Stage::loaded().await;
+    let script = "trap '' TERM; (sleep 1000) & echo left $!; exit 3";
+    let mut agent = Process::spawn(stage.agent("run").args(["--", "sh", "-c", script]));
+    let line = agent.wait_for_line("left", PATIENCE).await;
+    let left: i32 = line.split(' ').nth(1).unwrap().parse().unwrap();
+    assert_eq!(agent.wait(PATIENCE).await.code(), Some(3));
+    assert!(kill(Pid::from_raw(left), None).is_err(), "{left} is still there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_signals_are_passed_on_and_hup_is_a_reload() {
+    let stage = Stage::loaded().await;
+    let mut agent = stage.run(&[]).await;
+    agent.signal(Signal::SIGUSR1);
+    agent.wait_for_line("got USR1", PATIENCE).await;
+    agent.signal(Signal::SIGHUP);
+    agent.wait_for_line("got HUP", PATIENCE).await;
+    assert_eq!(count(&agent, "got HUP"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_manifests_signal_is_the_one_that_tells() {
+    let stage = Stage::loaded().await;
+    let text = stage.read("agent.toml").replace("[reload]", "[reload]\nsignal = 'USR1'");
+    stage.write("agent.toml", &text);
+    let mut agent = stage.run(&[]).await;
+    stage.put("DEFAULT/debug", "true").await;
+    agent.wait_for_line("got USR1", PATIENCE).await;
+    assert_eq!(count(&agent, "got HUP"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_is_obeyed_while_waiting_for_the_store() {
+    let stage = Stage::new().await;
+    let mut agent = Process::spawn(stage.agent("run").args(["--", "true"]));
+    agent.wait_for_line("has it been loaded?", PATIENCE).await;
+    agent.signal(Signal::SIGTERM);
+    assert_eq!(agent.wait(Duration::from_secs(10)).await.code(), Some(128 + 15));
+}

@@ -1,0 +1,270 @@
+//! The loader as its users run it, on a real etcd.
+
+use std::path::Path;
+use std::process::Command;
+
+use etcstack_store::{Credentials, Event, Location, Store, View};
+use etcstack_tests::{Etcd, PATIENCE, Port, Process, binary};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A directory of data, from files and what they hold.
+fn data(files: &[(&str, &str)]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        #[allow(clippy::disallowed_methods)]
+        std::fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+/// Runs a load; gives its exit code and what it printed.
+async fn load(etcd: &Etcd, data: &Path, arguments: &[&str]) -> (i32, String) {
+    let mut command = Command::new(binary("etcstack-loader"));
+    command.arg("load").arg(data).env("ETCSTACK_STORE", etcd.url()).args(arguments);
+    let mut loader = Process::spawn(&mut command);
+    let code = loader.wait(PATIENCE).await.code().unwrap();
+    (code, loader.lines().join("\n"))
+}
+
+async fn load_json(etcd: &Etcd, data: &Path) -> Value {
+    let (code, text) = load(etcd, data, &["--output", "json"]).await;
+    assert_eq!(code, 0, "{text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+/// All of the store but the loader's own records.
+async fn keys(etcd: &Etcd) -> Vec<(String, String)> {
+    let all = etcd.get_below("").await;
+    let plain = all.into_iter().filter(|(key, _)| !key.starts_with("_etcstack/"));
+    plain.map(|(key, value)| (key, String::from_utf8(value).unwrap())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_three_forms_and_a_second_load_that_writes_nothing() {
+    let etcd = Etcd::new().await;
+    let folder = data(&[
+        (
+            "general/environment.conf",
+            "# hosts\r\n\r\ngeneral/MYSQL_HOST=db\r\nPW=a+b&c%d=e \"f\" #g é",
+        ),
+        (
+            "controller/glance/glance-api.conf",
+            "[DEFAULT]\n# why\ndebug = true\nmulti = a\nmulti = b\n",
+        ),
+        ("controller/glance/policy.yaml", "\"x\": \"y\"\n"),
+        (
+            "swift/swift.conf",
+            "controller/swift/rsyncd.conf/uid=swift\n\n# more\n\
+             controller/swift/rsyncd.conf/account/max connections=2\n\
+             controller/swift/proxy-server.conf/filter:authtoken/paste.filter_factory=\
+             keystonemiddleware.auth_token:filter_factory\n\
+             controller/glance/glance-api.conf/database/connection=\
+             mysql://glance:$PW@$MYSQL_HOST/glance?a=b",
+        ),
+        (".hidden/x", "nonsense"),
+        ("README.md", "nonsense"),
+    ]);
+    let expected = [
+        ("controller/glance/glance-api.conf/DEFAULT/debug", "true"),
+        ("controller/glance/glance-api.conf/DEFAULT/multi", "a\nb"),
+        (
+            "controller/glance/glance-api.conf/database/connection",
+            "mysql://glance:$PW@$MYSQL_HOST/glance?a=b",
+        ),
+        ("controller/glance/policy.yaml", "\"x\": \"y\"\n"),
+        (
+            "controller/swift/proxy-server.conf/filter:authtoken/paste.filter_factory",
+            "keystonemiddleware.auth_token:filter_factory",
+        ),
+        ("controller/swift/rsyncd.conf/account/max connections", "2"),
+        ("controller/swift/rsyncd.conf/uid", "swift"),
+        ("general/MYSQL_HOST", "db"),
+        ("general/PW", "a+b&c%d=e \"f\" #g é"),
+    ];
+    let (code, text) = load(&etcd, folder.path(), &[]).await;
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("9 written (9 added, 0 changed), 0 unchanged, 0 deleted"), "{text}");
+    assert!(!text.contains("mysql://"), "a value was printed: {text}");
+    let found = keys(&etcd).await;
+    let found: Vec<_> = found.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    assert_eq!(found, expected);
+
+    let before = etcd.revision().await;
+    let report = load_json(&etcd, folder.path()).await;
+    assert_eq!((&report["written"], &report["unchanged"]), (&0.into(), &9.into()));
+    assert_eq!(etcd.revision().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_differences_and_only_its_own_keys_are_deleted() {
+    let etcd = Etcd::new().await;
+    etcd.put("controller/s/s.conf/x/hand", "1").await;
+    let first =
+        data(&[("general/v", "A=1\nB=1\n"), ("controller/s/s.conf", "[x]\na = 1\nb = 1\n")]);
+    load_json(&etcd, first.path()).await;
+    let second =
+        data(&[("general/v", "A=2\n"), ("controller/s/s.conf", "[x]\na = 1\n[y]\nc = 1\n")]);
+    let report = load_json(&etcd, second.path()).await;
+    assert_eq!(report["added"], serde_json::json!(["controller/s/s.conf/y/c"]));
+    assert_eq!(report["changed"], serde_json::json!(["general/A"]));
+    assert_eq!(report["deleted"], serde_json::json!(["controller/s/s.conf/x/b", "general/B"]));
+    assert_eq!(report["unchanged"], 1);
+    let left: Vec<_> = keys(&etcd).await.into_iter().map(|(key, _)| key).collect();
+    assert_eq!(
+        left,
+        [
+            "controller/s/s.conf/x/a",
+            "controller/s/s.conf/x/hand",
+            "controller/s/s.conf/y/c",
+            "general/A"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_mistakes_are_named_and_nothing_is_written() {
+    let etcd = Etcd::new().await;
+    let folder = data(&[
+        ("general/v", "A=1\nlower=2\nno\nA=secret\n"),
+        ("controller/s/s.conf", "early = 1\n[x\n[y]\nfine = 1\n"),
+        ("s/list", "controller/s/s.conf/y/fine=other\n"),
+    ]);
+    let before = etcd.revision().await;
+    let (code, text) = load(&etcd, folder.path(), &[]).await;
+    assert_eq!(code, 65, "{text}");
+    for place in [
+        "controller/s/s.conf:1:1: an option stands before the first [section]",
+        "controller/s/s.conf:2:2: a section's line ends with ]",
+        "general/v:2:1: \"lower\" is not a key",
+        "general/v:3:1: there is no = in this line",
+        "general/v:4:1: general/A has another value at",
+        "general/v:1:1",
+        "s/list:1:1: controller/s/s.conf/y/fine has another value at",
+        "controller/s/s.conf:4:1",
+        "6 problems in the data; nothing was written",
+    ] {
+        assert!(text.contains(place), "{place} is missing in\n{text}");
+    }
+    assert!(!text.contains("secret"), "{text}");
+    assert_eq!(etcd.revision().await, before);
+
+    let (code, text) = load(&etcd, &folder.path().join("none"), &[]).await;
+    assert_eq!(code, 66, "{text}");
+    assert!(text.contains("none"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_cannot_be_read_are_named() {
+    use std::os::unix::ffi::OsStrExt;
+    let etcd = Etcd::new().await;
+    let folder = data(&[("general/v", "A=1\n")]);
+    std::os::unix::fs::symlink("/no/such/file", folder.path().join("general/lost")).unwrap();
+    std::os::unix::fs::symlink(".", folder.path().join("loop")).unwrap();
+    let strange = folder.path().join(std::ffi::OsStr::from_bytes(b"\xff"));
+    #[allow(clippy::disallowed_methods)]
+    std::fs::write(strange, "x").unwrap();
+    #[allow(clippy::disallowed_methods)]
+    std::fs::write(folder.path().join("general/binary"), b"A=1\nB=\xff\n").unwrap();
+    let (code, text) = load(&etcd, folder.path(), &[]).await;
+    assert_eq!(code, 65, "{text}");
+    for place in [
+        "general/lost: cannot be read: No such file",
+        "does a symlink lead back up?",
+        "the file's name is not UTF-8",
+        "general/binary:2: the file is not UTF-8 text",
+    ] {
+        assert!(text.contains(place), "{place} is missing in\n{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_load_is_seen_as_a_whole() {
+    let etcd = Etcd::new().await;
+    let location: Location = etcd.url().parse().unwrap();
+    let store = Store::open(location, Credentials::default()).unwrap();
+    let mut follower =
+        store.follow(View::new(vec!["controller/s/".into()], |_| Default::default()));
+    assert!(matches!(follower.next().await, Some(Event::State(state)) if state.entries.is_empty()));
+    for round in ["one", "two"] {
+        let mut text = String::from("[x]\n");
+        for number in 0..5000 {
+            text.push_str(&format!("option{number} = {round} {}\n", "x".repeat(400)));
+        }
+        let folder = data(&[("controller/s/s.conf", &text)]);
+        let report = load_json(&etcd, folder.path()).await;
+        assert_eq!(report["written"], 5000);
+        loop {
+            match follower.next().await {
+                Some(Event::State(state)) => {
+                    assert_eq!(state.entries.len(), 5000);
+                    assert!(
+                        state.entries.values().all(|value| value.starts_with(round.as_bytes()))
+                    );
+                    break;
+                }
+                Some(Event::Loading) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_that_was_killed_is_completed_by_the_next() {
+    let etcd = Etcd::new().await;
+    etcd.put("_etcstack/load", "a load that died").await;
+    let folder = data(&[("general/v", "A=1\n")]);
+    let (code, text) = load(&etcd, folder.path(), &[]).await;
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("an earlier load did not end"), "{text}");
+    assert_eq!(etcd.get("_etcstack/load").await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clouds_share_an_etcd_by_prefix() {
+    let etcd = Etcd::new().await;
+    let folder = data(&[("general/v", "A=1\n")]);
+    let (code, text) = load(&etcd, folder.path(), &["--store", &etcd.url_with("cloud/one")]).await;
+    assert_eq!(code, 0, "{text}");
+    assert_eq!(etcd.get("cloud/one/general/A").await.as_deref(), Some(&b"1"[..]));
+    assert_eq!(etcd.get("general/A").await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_is_too_large_is_named() {
+    let etcd = Etcd::new().await;
+    let folder = data(&[("controller/s/policy.yaml", &"x".repeat(2_000_000))]);
+    let (code, text) = load(&etcd, folder.path(), &[]).await;
+    assert_eq!(code, 65, "{text}");
+    assert!(
+        text.contains("policy.yaml:1:1: controller/s/policy.yaml holds 2000000 bytes"),
+        "{text}"
+    );
+    assert!(keys(&etcd).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_that_cannot_be_written() {
+    let folder = data(&[("general/v", "A=1\n")]);
+    let port = Port::claim();
+    let dead = format!("etcd://{}", port.address());
+    let dir = format!("dir:{}", folder.path().display());
+    for (store, code, message) in [
+        (dead.as_str(), 69, "refused"),
+        (dir.as_str(), 64, "edit its files, there is nothing to load"),
+        ("ftp://x", 64, "etcd://HOST"),
+    ] {
+        let mut command = Command::new(binary("etcstack-loader"));
+        command.args(["load", "--store", store, "--start-timeout", "500ms"]).arg(folder.path());
+        let mut loader = Process::spawn(&mut command);
+        assert_eq!(loader.wait(PATIENCE).await.code(), Some(code), "{store}");
+        let text = loader.lines().join("\n");
+        assert!(text.contains(message), "{text}");
+        if store == dead {
+            assert!(text.contains(&port.address()), "{text}");
+        }
+    }
+}
