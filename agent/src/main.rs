@@ -14,12 +14,14 @@ mod run;
 mod supervise;
 mod sys;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(report_panic));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -38,11 +40,19 @@ fn main() -> ExitCode {
         }
     };
     result.unwrap_or_else(|failure| {
+        let mut stderr = std::io::stderr();
         for line in failure.message.lines() {
-            eprintln!("error: {line}");
+            // Nobody may be reading; the exit code is there for them all the same.
+            let _ = writeln!(stderr, "error: {line}");
         }
         ExitCode::from(failure.code)
     })
+}
+
+/// Says where, and not what: the usual message of a panic may quote a value, and may panic itself.
+fn report_panic(info: &std::panic::PanicHookInfo<'_>) {
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(place, "a mistake in the agent itself; please report it");
 }
 
 /// Why the agent ends without a daemon's exit code.

@@ -1,5 +1,6 @@
 //! The files once, and no daemon.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use etcstack_store::{Event, Snapshot, Store, View};
@@ -27,8 +28,9 @@ pub(crate) fn run(setup: Setup, args: &RenderArgs) -> Result<ExitCode, Failure> 
         reconciler.render(&snapshot.entries).map_err(|problems| Failure::new(65, problems))?;
     let mut applied = Applied::default();
     apply(&wanted, &mut applied).map_err(|error| Failure::new(73, error))?; // EX_CANTCREAT
+    let mut stdout = std::io::stdout();
     for path in &applied.written {
-        println!("{}", path.display());
+        let _ = writeln!(stdout, "{}", path.display());
     }
     tracing::info!(revision = snapshot.revision, written = applied.written.len(), "rendered");
     Ok(ExitCode::SUCCESS)

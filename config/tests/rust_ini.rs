@@ -1,5 +1,10 @@
 //! rust-ini's second opinion on what our document reads.
 
+// A test fails by panicking.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use std::fmt::Write;
+
 use etcstack_config::document::Document;
 use ini::{Ini, ParseOption};
 use proptest::prelude::*;
@@ -15,7 +20,7 @@ fn second_opinion(text: &str) -> Vec<(String, String, String)> {
     let ini = Ini::load_from_str_opt(text, options).unwrap();
     let mut found = Vec::new();
     for (section, properties) in &ini {
-        for (option, value) in properties.iter() {
+        for (option, value) in properties {
             found.push((section.unwrap_or_default().into(), option.into(), value.into()));
         }
     }
@@ -39,9 +44,9 @@ proptest! {
         let mut text = String::from("[DEFAULT]\n");
         for (number, (option, value, section)) in options.iter().enumerate() {
             if *section {
-                text.push_str(&format!("\n# A comment.\n[s{number}]\n"));
+                write!(text, "\n# A comment.\n[s{number}]\n").unwrap();
             }
-            text.push_str(&format!("{option} = {value}\n"));
+            writeln!(text, "{option} = {value}").unwrap();
         }
         let mut expected = second_opinion(&text);
         let mut found = ours(&text);

@@ -155,6 +155,8 @@ impl Loader {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use etcstack_config::problem::Place;
     use etcstack_store::{Event, Memory};
 
@@ -173,7 +175,7 @@ mod tests {
     #[tokio::test]
     async fn a_large_load_is_seen_as_a_whole() {
         let store = Store::Memory(Memory::default());
-        let mut follower = store.follow(View::new(vec!["r/s/".into()], |_| Default::default()));
+        let mut follower = store.follow(View::new(vec!["r/s/".into()], |_| BTreeSet::new()));
         assert!(matches!(follower.next().await, Some(Event::State(_))));
         let report = loader(&store, 1000, "1").run().await.unwrap();
         assert_eq!(report.added.len(), 1000);
@@ -214,7 +216,7 @@ mod tests {
         let (one, two) = tokio::join!(one.run(), two.run());
         assert!(one.is_ok() || two.is_ok());
         let state = state(&store).await;
-        let values: std::collections::BTreeSet<_> =
+        let values: BTreeSet<_> =
             (0..500).map(|n| state[&format!("r/s/f.conf/x/{n}")].clone()).collect();
         assert_eq!(values.len(), 1);
         assert!(!state.contains_key(LOAD_MARK));

@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn transactions_keep_to_the_limits() {
         let write = |size| Write::Put { key: "k".into(), value: vec![0; size] };
-        let many: Vec<_> = (0..LIMITS.operations * 2 + 1).map(|_| write(1)).collect();
+        let many: Vec<_> = (0..=LIMITS.operations * 2).map(|_| write(1)).collect();
         let sizes: Vec<_> = batches(&many).iter().map(|batch| batch.len()).collect();
         assert_eq!(sizes, [LIMITS.operations, LIMITS.operations, 1]);
         let large: Vec<_> = (0..3).map(|_| write(LIMITS.bytes / 2)).collect();

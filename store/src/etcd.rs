@@ -5,10 +5,10 @@
 
 mod follow;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use etcd_client::{
@@ -38,6 +38,8 @@ pub struct Etcd {
     credentials: Arc<Credentials>,
     /// Counts up with each failure: the endpoint whose turn it is.
     turn: Arc<AtomicUsize>,
+    /// Why each endpoint failed, since one last answered.
+    failures: Arc<std::sync::Mutex<BTreeMap<String, String>>>,
     session: Arc<Mutex<Option<Session>>>,
 }
 
@@ -69,6 +71,7 @@ impl Etcd {
             prefix: prefix.into(),
             credentials: Arc::new(credentials),
             turn: Arc::default(),
+            failures: Arc::default(),
             session: Arc::default(),
         })
     }
@@ -99,15 +102,32 @@ impl Etcd {
             work(session).await
         }
         .await;
-        if result.as_ref().is_err_and(|error| !error.is_final()) {
-            *slot = None;
-            self.next_endpoint();
+        match result {
+            Err(error) if !error.is_final() => {
+                *slot = None;
+                Err(self.failed(error))
+            }
+            result => {
+                self.answered();
+                result
+            }
         }
-        result
     }
 
-    fn next_endpoint(&self) {
+    /// Gives the turn to the next endpoint, and the reasons of all that have failed.
+    fn failed(&self, error: StoreError) -> StoreError {
         self.turn.fetch_add(1, Ordering::Relaxed);
+        let StoreError::Unavailable { endpoint, reason } = error else { return error };
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.insert(endpoint, reason);
+        let endpoint = failures.keys().cloned().collect::<Vec<_>>().join(", ");
+        let reasons: BTreeSet<&str> = failures.values().map(String::as_str).collect();
+        let reason = reasons.into_iter().collect::<Vec<_>>().join("; ");
+        StoreError::Unavailable { endpoint, reason }
+    }
+
+    fn answered(&self) {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Connects to the endpoint whose turn it is. Certificates are read anew each time, since they

@@ -1,5 +1,10 @@
 //! The loader as its users run it, on a real etcd.
 
+// A test fails by panicking.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
@@ -185,13 +190,12 @@ async fn a_large_load_is_seen_as_a_whole() {
     let etcd = Etcd::new().await;
     let location: Location = etcd.url().parse().unwrap();
     let store = Store::open(location, Credentials::default()).unwrap();
-    let mut follower =
-        store.follow(View::new(vec!["controller/s/".into()], |_| Default::default()));
+    let mut follower = store.follow(View::new(vec!["controller/s/".into()], |_| BTreeSet::new()));
     assert!(matches!(follower.next().await, Some(Event::State(state)) if state.entries.is_empty()));
     for round in ["one", "two"] {
         let mut text = String::from("[x]\n");
         for number in 0..5000 {
-            text.push_str(&format!("option{number} = {round} {}\n", "x".repeat(400)));
+            writeln!(text, "option{number} = {round} {}", "x".repeat(400)).unwrap();
         }
         let folder = data(&[("controller/s/s.conf", &text)]);
         let report = load_json(&etcd, folder.path()).await;

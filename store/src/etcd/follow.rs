@@ -23,10 +23,11 @@ pub(crate) async fn follow(etcd: Etcd, view: View, mut publisher: Publisher) {
         let mut connection = Connection { view: &view, publisher: &mut publisher, healthy: false };
         let Err(error) = connection.run(&etcd).await;
         if connection.healthy {
+            etcd.answered();
             backoff = Backoff::default();
             failures = 0;
         }
-        etcd.next_endpoint();
+        let error = etcd.failed(error);
         failures += 1;
         tracing::debug!(%error, "the connection to etcd ended");
         // As long as another endpoint may do, the store is not lost, and there is no need to wait.

@@ -103,3 +103,25 @@ async fn a_stop_is_obeyed_while_waiting_for_the_store() {
     agent.signal(Signal::SIGTERM);
     assert_eq!(agent.wait(Duration::from_secs(10)).await.code(), Some(128 + 15));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_does_not_end_the_agent() {
+    let stage = Stage::loaded().await;
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = stage.agent("run");
+    command.env("ETCSTACK_LOG", "debug").args(["--", "sleep", "1000"]);
+    command.stdout(writer.try_clone().unwrap()).stderr(writer);
+    let mut agent = command.spawn().unwrap();
+    for value in ["1", "2", "$NO_SUCH_VARIABLE", "3"] {
+        stage.put("DEFAULT/debug", value).await;
+    }
+    eventually("the file is rendered", PATIENCE, async || {
+        std::fs::read_to_string(stage.path("etc/s.conf"))
+            .is_ok_and(|text| text.contains("debug = 3"))
+    })
+    .await;
+    assert_eq!(agent.try_wait().unwrap(), None);
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+}

@@ -184,6 +184,24 @@ async fn nobody_listens() {
     }
 }
 
+/// Somebody listens and says nothing, as a firewall or a hanging host does.
+#[tokio::test]
+async fn nobody_answers() {
+    let port = Port::claim();
+    // The kernel takes the connections, and nobody ever accepts them.
+    let _listener = std::net::TcpListener::bind(port.address()).unwrap();
+    let store = open(&format!("etcd://{}", port.address()));
+    for error in [
+        failure(&store, Duration::from_millis(500)).await,
+        Watcher::new(&store, view(&["s"])).lost().await,
+        store.commit(&[], &[put("general/A", "1")]).await.map(|_| ()).unwrap_err(),
+    ] {
+        let text = error.to_string();
+        assert!(text.contains(&port.address()) && text.contains("no answer within"), "{text}");
+        assert!(!error.is_final());
+    }
+}
+
 #[tokio::test]
 async fn a_transaction_that_etcd_refuses() {
     let etcd = Etcd::new().await;

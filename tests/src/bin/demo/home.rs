@@ -56,7 +56,7 @@ impl Home {
     }
 
     /// Loads bootstrap-data, twice: the second time there is nothing to do.
-    pub(crate) async fn load(&self) {
+    pub(crate) fn load(&self) {
         let Self::Etcd(etcd) = self else {
             say(&format!("the store is {}: nothing to load", self.url()));
             return;

@@ -61,7 +61,7 @@ async fn demonstrate(arguments: &Arguments) {
     show.title("Preparing");
     let mut home = Home::start(arguments.store, folder.path()).await;
     services::prepare(&arguments.venv, folder.path()).await;
-    home.load().await;
+    home.load();
     let mut services = Services::start(&arguments.venv, folder.path(), &home, &show).await;
 
     steps::one_option(&mut home, &mut services, &show).await;
