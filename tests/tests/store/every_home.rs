@@ -23,21 +23,25 @@ macro_rules! tests {
 }
 
 tests! {
-    etcd: reads_prefixes follows_references sees_changes_and_deletions new_reference
-        transactions_are_never_mixed changes_elsewhere_are_no_events slow_consumers_get_the_newest
-        dropping_ends_the_task loads_become_visible_as_a_whole expectations;
-    etcd_with_prefix: reads_prefixes follows_references sees_changes_and_deletions new_reference
-        transactions_are_never_mixed changes_elsewhere_are_no_events slow_consumers_get_the_newest
-        dropping_ends_the_task loads_become_visible_as_a_whole expectations;
-    config_map: reads_prefixes follows_references sees_changes_and_deletions new_reference
-        transactions_are_never_mixed changes_elsewhere_are_no_events slow_consumers_get_the_newest
-        dropping_ends_the_task;
+    etcd: reads_prefixes follows_references sees_changes_and_deletions changes_meanwhile
+        new_reference transactions_are_never_mixed changes_elsewhere_are_no_events
+        slow_consumers_get_the_newest dropping_ends_the_task loads_become_visible_as_a_whole
+        expectations;
+    etcd_with_prefix: reads_prefixes follows_references sees_changes_and_deletions
+        changes_meanwhile new_reference transactions_are_never_mixed
+        changes_elsewhere_are_no_events slow_consumers_get_the_newest dropping_ends_the_task
+        loads_become_visible_as_a_whole expectations;
+    memory: reads_prefixes follows_references sees_changes_and_deletions changes_meanwhile
+        new_reference transactions_are_never_mixed changes_elsewhere_are_no_events
+        slow_consumers_get_the_newest dropping_ends_the_task loads_become_visible_as_a_whole
+        expectations;
+    // Cannot be written through the store.
+    config_map: reads_prefixes follows_references sees_changes_and_deletions changes_meanwhile
+        new_reference transactions_are_never_mixed changes_elsewhere_are_no_events
+        slow_consumers_get_the_newest dropping_ends_the_task;
     // Here a transaction is many changes, and nothing makes them one.
-    dir: reads_prefixes follows_references sees_changes_and_deletions
+    dir: reads_prefixes follows_references sees_changes_and_deletions changes_meanwhile
         changes_elsewhere_are_no_events slow_consumers_get_the_newest dropping_ends_the_task;
-    memory: reads_prefixes follows_references sees_changes_and_deletions new_reference
-        transactions_are_never_mixed changes_elsewhere_are_no_events slow_consumers_get_the_newest
-        dropping_ends_the_task loads_become_visible_as_a_whole expectations;
 }
 
 async fn reads_prefixes(mut home: Home) {
@@ -103,6 +107,27 @@ async fn sees_changes_and_deletions(mut home: Home) {
     assert_eq!(watcher.state().await, entries(&[("r/s/s.conf/DEFAULT/a", "x")]));
     home.apply(&[delete("r/s/s.conf/DEFAULT/a")]).await;
     assert_eq!(watcher.state().await, entries(&[]));
+}
+
+/// Changes at the very moment at which somebody begins to look.
+async fn changes_meanwhile(mut home: Home) {
+    for n in 1..=50 {
+        let (variable, text) = (format!("V{n}"), n.to_string());
+        let key = format!("general/{variable}");
+        home.apply(&[put("r/s/s.conf/DEFAULT/a", "0"), put(&key, "0")]).await;
+        let mut watcher = Watcher::new(&home.store, view(&["s"]));
+        // The follower comes further by some steps each time.
+        for _ in 0..n % 10 {
+            tokio::task::yield_now().await;
+        }
+        home.apply(&[put("r/s/s.conf/DEFAULT/a", text.as_str())]).await;
+        watcher.until("r/s/s.conf/DEFAULT/a", &text).await;
+        // A key is watched from the revision at which it was first referred to.
+        home.apply(&[put("r/s/s.conf/DEFAULT/a", format!("${variable}"))]).await;
+        home.apply(&[put(&key, "1")]).await;
+        home.apply(&[put(&key, "2")]).await;
+        watcher.until(&key, "2").await;
+    }
 }
 
 async fn new_reference(mut home: Home) {
