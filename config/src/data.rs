@@ -20,6 +20,9 @@ use crate::key::{FileName, GENERAL, Key, OptionName};
 use crate::problem::{Place, Problem, Problems};
 use crate::variables::{self, Scope, is_name};
 
+/// The largest value, in bytes: etcd takes 1.5 MiB in a request, key and frame included.
+pub const LARGEST_VALUE: usize = 1_300_000;
+
 /// A value and where the data says it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Datum {
@@ -105,6 +108,7 @@ impl Data {
     }
 
     fn add(&mut self, key: Key, value: &str, place: Place) {
+        let key = normal(key);
         if let Err(message) = check(&key, value) {
             return self.problem(place, format!("{}: {message}", key.to_string().escape_debug()));
         }
@@ -154,7 +158,10 @@ impl Data {
                 Ok(key) => self.add(key, value, place),
                 Err(error) => {
                     let key = key.escape_debug();
-                    self.problem(place, format!("\"{key}\" is not a key: {error}"));
+                    self.problem(place, format!(
+                        "\"{key}\" is not a key: {error} (a file two levels deep is a listing of \
+                         whole keys; an overlay stands at role/service/FILE)"
+                    ));
                 }
             }
         }
@@ -186,10 +193,8 @@ impl Data {
         }
         let mut options: BTreeMap<OptionName, (usize, Vec<String>)> = BTreeMap::new();
         for found in document.assignments() {
-            let option = OptionName {
-                section: Some(normal_section(found.section)),
-                option: found.option.to_owned(),
-            };
+            let section = Some(normal_section(found.section));
+            let option = OptionName { section, option: found.option.to_owned() };
             let (_, values) = options.entry(option).or_insert((found.line, Vec::new()));
             values.push(found.value);
         }
@@ -203,6 +208,18 @@ impl Data {
     }
 }
 
+/// One key for each option: oslo.config does not tell `[LVM]` from `[lvm]`.
+fn normal(key: Key) -> Key {
+    match key {
+        Key::Option(file, OptionName { section: Some(section), option })
+            if Dialect::by_name(&file.file) == Dialect::Oslo =>
+        {
+            Key::Option(file, OptionName { section: Some(normal_section(&section)), option })
+        }
+        key => key,
+    }
+}
+
 /// What can be said of a key and its value without knowing the service's manifest.
 fn check(key: &Key, value: &str) -> Result<(), String> {
     let dialect = match key {
@@ -210,6 +227,10 @@ fn check(key: &Key, value: &str) -> Result<(), String> {
         _ => Dialect::Text,
     };
     variables::check(value, dialect).map_err(|error| error.to_string())?;
+    if value.len() > LARGEST_VALUE {
+        let length = value.len();
+        return Err(format!("its value has {length} bytes; etcd takes {LARGEST_VALUE} at most"));
+    }
     if value.contains('\0') {
         return Err("its value holds a NUL byte".into());
     }
@@ -290,7 +311,7 @@ mod tests {
         let problems = read(&[
             ("general/a", "HOST=db\nlower=1\nno\n  _etcstack/x=1\nOPEN=${X\nA=$B\nB=$A\n"),
             ("r/s/s.conf", "x = 1\n[A]\nfoo\na=1\n[default]\nd = 1\n"),
-            ("s/list", "general/HOST=other\nr/s/s.conf/a/a=2\nr/s/s.conf/a]/b=1\nr/s=1\n"),
+            ("s/list", "general/HOST=other\nr/s/s.conf/A/a=2\nr/s/s.conf/a]/b=1\nr/s=1\n"),
             ("top", ""),
             ("general/x/y", ""),
             ("r/s/rsyncd.conf", "uid = x\n"),

@@ -82,12 +82,18 @@ impl FileConfig {
 }
 
 /// What the store holds for a service, its layers resolved.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ServiceConfig {
     /// The files, by name.
     pub files: BTreeMap<String, FileConfig>,
     /// The variables among the entries.
     pub general: Variables,
+}
+
+impl fmt::Debug for ServiceConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} with {:?}", self.files, self.general.keys())
+    }
 }
 
 impl ServiceConfig {

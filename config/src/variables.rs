@@ -23,6 +23,11 @@ const URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').
 /// Names and what they hold.
 pub type Variables = BTreeMap<String, String>;
 
+/// How deep variables may refer to one another.
+const DEEPEST: usize = 32;
+/// How much text a value may grow to, in bytes.
+const LARGEST: usize = 1 << 20;
+
 /// Where variables come from.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Scope {
@@ -43,7 +48,8 @@ impl fmt::Debug for Scope {
 pub enum VariableError {
     /// Neither `general/` nor the environment has it.
     #[error(
-        "unknown variable ${name}{}; set general/{name}, or write $${name} for a literal dollar",
+        "unknown variable ${name}{}; set general/{name}, or, for a literal dollar, put one into \
+         general/DOLLAR and write ${{DOLLAR}}{name}",
         used_by(.path)
     )]
     Unknown {
@@ -55,6 +61,12 @@ pub enum VariableError {
     /// A variable that needs itself.
     #[error("the variables go in a circle: ${}", .0.join(" → $"))]
     Circle(Vec<String>),
+    /// Variables that refer to variables, too often.
+    #[error("the variables refer to one another more than {DEEPEST} deep, from ${0}")]
+    TooDeep(String),
+    /// More text than any option needs.
+    #[error("filling in ${0} takes more than {LARGEST} bytes")]
+    TooLarge(String),
     /// A reference that starts like ours and does not go on like one.
     #[error("{problem}{}", used_by(.path))]
     Malformed {
@@ -63,6 +75,23 @@ pub enum VariableError {
         /// The variables on the way to it.
         path: Vec<String>,
     },
+}
+
+/// On the way through variables that refer to others.
+struct Walk {
+    /// The variables that are being filled in, the outermost first.
+    path: Vec<String>,
+    /// What may still be spent, in bytes and look-ups: variables that double each other would
+    /// otherwise go on for ever.
+    left: usize,
+}
+
+impl Walk {
+    fn spend(&mut self, cost: usize, name: &str) -> Result<(), VariableError> {
+        self.left =
+            self.left.checked_sub(cost).ok_or_else(|| VariableError::TooLarge(name.to_owned()))?;
+        Ok(())
+    }
 }
 
 fn used_by(path: &[String]) -> String {
@@ -87,18 +116,28 @@ impl Scope {
     }
 
     fn fill(&self, template: &Template, pieces: &mut Vec<Piece>) -> Result<(), VariableError> {
+        let mut walk = Walk { path: Vec::new(), left: LARGEST };
+        self.fill_pieces(template, &mut walk, pieces)
+    }
+
+    fn fill_pieces(
+        &self,
+        template: &Template,
+        walk: &mut Walk,
+        pieces: &mut Vec<Piece>,
+    ) -> Result<(), VariableError> {
         for token in &template.tokens {
             match token {
                 Token::Text(text) => {
                     pieces.push(Piece { text: text.clone(), variable: None });
                 }
                 Token::Reference { name, default, url } => {
-                    match (self.lookup(name, &mut Vec::new())?, default) {
+                    match (self.lookup(name, walk)?, default) {
                         (Some(text), None) => pieces.push(piece(name, text, *url)),
                         (Some(text), Some(_)) if !text.is_empty() => {
                             pieces.push(piece(name, text, *url));
                         }
-                        (_, Some(default)) => self.fill(default, pieces)?,
+                        (_, Some(default)) => self.fill_pieces(default, walk, pieces)?,
                         (None, None) => return Err(unknown(name, &[])),
                     }
                 }
@@ -108,42 +147,49 @@ impl Scope {
     }
 
     /// What a variable holds, with the variables inside it filled in.
-    fn lookup(&self, name: &str, path: &mut Vec<String>) -> Result<Option<String>, VariableError> {
-        if path.iter().any(|earlier| earlier == name) {
-            path.push(name.to_owned());
-            return Err(VariableError::Circle(path.clone()));
+    fn lookup(&self, name: &str, walk: &mut Walk) -> Result<Option<String>, VariableError> {
+        if walk.path.iter().any(|earlier| earlier == name) {
+            walk.path.push(name.to_owned());
+            return Err(VariableError::Circle(walk.path.clone()));
         }
+        walk.spend(1, name)?;
         let Some(text) = self.general.get(name) else {
             return Ok(self.environment.get(name).cloned());
         };
-        path.push(name.to_owned());
-        let template = parse(text, Syntax::Common, path)?;
+        if walk.path.len() == DEEPEST {
+            return Err(VariableError::TooDeep(walk.path[0].clone()));
+        }
+        walk.path.push(name.to_owned());
+        let template = parse(text, Syntax::Common, &walk.path)?;
         let mut out = String::new();
-        self.fill_text(&template, path, &mut out)?;
-        path.pop();
+        self.fill_text(&template, walk, &mut out)?;
+        walk.path.pop();
         Ok(Some(out))
     }
 
     fn fill_text(
         &self,
         template: &Template,
-        path: &mut Vec<String>,
+        walk: &mut Walk,
         out: &mut String,
     ) -> Result<(), VariableError> {
         for token in &template.tokens {
+            let before = out.len();
             match token {
                 Token::Text(text) => out.push_str(text),
                 Token::Reference { name, default, url } => {
-                    match (self.lookup(name, path)?, default) {
+                    match (self.lookup(name, walk)?, default) {
                         (Some(text), None) => out.push_str(&encode(text, *url)),
                         (Some(text), Some(_)) if !text.is_empty() => {
                             out.push_str(&encode(text, *url));
                         }
-                        (_, Some(default)) => self.fill_text(default, path, out)?,
-                        (None, None) => return Err(unknown(name, path)),
+                        (_, Some(default)) => self.fill_text(default, walk, out)?,
+                        (None, None) => return Err(unknown(name, &walk.path)),
                     }
                 }
             }
+            let name = walk.path.first().cloned().unwrap_or_default();
+            walk.spend(out.len() - before, &name)?;
         }
         Ok(())
     }
@@ -176,7 +222,7 @@ impl Scope {
     /// Unknown ones are no problem here: the agent's environment may have them.
     pub fn check_general(&self) -> Vec<(String, VariableError)> {
         let errors = self.general.keys().filter_map(|name| {
-            let error = self.lookup(name, &mut Vec::new()).err()?;
+            let error = self.lookup(name, &mut Walk { path: Vec::new(), left: LARGEST }).err()?;
             (!matches!(error, VariableError::Unknown { .. })).then(|| (name.clone(), error))
         });
         errors.collect()
@@ -290,6 +336,10 @@ mod tests {
             ("$LOST", "unknown variable $NOWHERE (in general/LOST)"),
             ("$A", "circle: $A → $B → $C → $A"),
             ("$SELF", "circle: $SELF → $SELF"),
+            (
+                "${A:-${A:-${A:-${A:-${A:-${A:-${A:-${A:-${A:-${A:-${A:-${A:-${A:-${A:-${A:-${A:-${A:-x}}}}}}}}}}}}}}}}}",
+                "too deep",
+            ),
             ("$TORN", "${HOST is not closed"),
             ("$TORN", "(in general/TORN)"),
             ("${HOST", "${HOST is not closed"),
@@ -302,6 +352,24 @@ mod tests {
             assert!(message.contains(expected), "{text}: {message}");
             assert!(!message.contains("secret"), "{message}");
         }
+    }
+
+    #[test]
+    fn variables_that_grow_without_end_are_refused() {
+        let chain = |first: String, length: usize, last: &str| {
+            let mut all: Vec<_> = (0..length)
+                .map(|n| (format!("V{n}"), first.replace('n', &(n + 1).to_string())))
+                .collect();
+            all.push((format!("V{length}"), last.to_owned()));
+            Scope { general: all.into_iter().collect(), environment: Variables::new() }
+        };
+        for last in ["", "x"] {
+            let doubling = chain("$Vn$Vn".into(), 30, last);
+            assert!(matches!(fill("$V0", &doubling), Err(VariableError::TooLarge(_))));
+        }
+        let deep = chain("$Vn".into(), 30_000, "x");
+        assert_eq!(fill("$V0", &deep), Err(VariableError::TooDeep("V0".into())));
+        assert_eq!(fill("$V29970", &deep).as_deref(), Ok("x"));
     }
 
     #[test]

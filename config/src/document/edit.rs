@@ -102,7 +102,9 @@ impl<'a> Document<'a> {
                 if !line.text[1..].starts_with(' ') {
                     return Some(index);
                 }
-                second_choice = second_choice.or(Some(index));
+                if !is_prose(&line.text) {
+                    second_choice = second_choice.or(Some(index));
+                }
             }
         }
         second_choice
@@ -205,6 +207,12 @@ fn commented_name(comment: &str) -> Option<&str> {
     let name = text[..text.find([':', '='])?].trim_end();
     let plain = !name.is_empty() && !name.contains(char::is_whitespace) && !name.starts_with('#');
     plain.then_some(name)
+}
+
+/// Whether a comment with a blank after its `#` is a sentence about an option, not its default.
+fn is_prose(comment: &str) -> bool {
+    let Some((_, value)) = comment.split_once('=') else { return true };
+    value.split_whitespace().count() > 1
 }
 
 /// `#name = default` without its `#` and default.

@@ -6,6 +6,9 @@ use thiserror::Error;
 
 use crate::dialect::Dialect;
 
+/// How deep defaults may stand inside defaults.
+const DEEPEST: usize = 16;
+
 /// What counts as an escaped dollar besides `$$`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Syntax {
@@ -41,6 +44,9 @@ pub enum Malformed {
     /// Something other than `}`, `:-` or `|` follows the name.
     #[error("write ${{{0}}}, ${{{0}:-default}} or ${{{0}|url}}; nothing else may follow the name")]
     Strange(String),
+    /// Defaults inside defaults, too often.
+    #[error("the defaults in ${{{0}:-…}} go too deep; {DEEPEST} inside one another are the most")]
+    Deep(String),
     /// `|` is followed by something we do not know.
     #[error("unknown filter in ${{{0}|…}}; the only one is url")]
     Filter(String),
@@ -58,7 +64,11 @@ fn name_length(text: &str) -> usize {
 
 impl Template {
     pub(super) fn parse(text: &str, syntax: Syntax) -> Result<Self, Malformed> {
-        let mut parser = Parser { rest: text, syntax, template: Self::default() };
+        Self::parse_inside(text, syntax, 0)
+    }
+
+    fn parse_inside(text: &str, syntax: Syntax, depth: usize) -> Result<Self, Malformed> {
+        let mut parser = Parser { rest: text, syntax, depth, template: Self::default() };
         parser.run()?;
         Ok(parser.template)
     }
@@ -90,6 +100,8 @@ impl Template {
 struct Parser<'a> {
     rest: &'a str,
     syntax: Syntax,
+    /// In how many defaults this text stands.
+    depth: usize,
     template: Template,
 }
 
@@ -141,7 +153,10 @@ impl<'a> Parser<'a> {
             self.rest = rest;
         } else if let Some(default) = after.strip_prefix(":-") {
             let end = closing_brace(default).ok_or_else(|| Malformed::Open(name.to_owned()))?;
-            let template = Template::parse(&default[..end], self.syntax)?;
+            if self.depth == DEEPEST {
+                return Err(Malformed::Deep(name.to_owned()));
+            }
+            let template = Template::parse_inside(&default[..end], self.syntax, self.depth + 1)?;
             self.reference(name, Some(template), false);
             self.rest = &default[end + 1..];
         } else if let Some(filter) = after.strip_prefix('|') {
@@ -190,17 +205,28 @@ mod tests {
 
     use super::*;
 
+    fn print(template: &Template) -> String {
+        let token = |token: &Token| match token {
+            Token::Text(text) => text.clone(),
+            Token::Reference { name, default: Some(default), .. } => {
+                format!("${{{name}:-{}}}", print(default))
+            }
+            Token::Reference { name, url: true, .. } => format!("${{{name}|url}}"),
+            Token::Reference { name, .. } => format!("${{{name}}}"),
+        };
+        template.tokens.iter().map(token).collect()
+    }
+
     proptest! {
         /// The parser loses nothing: tokens put together again are the text.
         #[test]
-        fn nothing_is_lost(text in "[$A-C{}:a|url\\\\ -]{0,20}") {
-            if let Ok(template) = Template::parse(&text, Syntax::Common)
-                && template.tokens.iter().all(|t| matches!(t, Token::Text(_))) {
-                let printed: String = template.tokens.iter().map(|t| match t {
-                    Token::Text(text) => text.as_str(),
-                    Token::Reference { .. } => "",
-                }).collect();
-                prop_assert_eq!(printed, text);
+        fn nothing_is_lost(text in "([$A-C{}:a|\\\\ -]|\\$\\{A|:-|\\|url\\}){0,12}") {
+            if let Ok(template) = Template::parse(&text, Syntax::Common) {
+                // `$A` and `${A}` are the same token: compare with every brace in place.
+                let again = Template::parse(&print(&template), Syntax::Common);
+                prop_assert_eq!(&again, &Ok(template.clone()));
+                let plain = |text: &str| text.replace(['{', '}'], "");
+                prop_assert_eq!(plain(&print(&template)), plain(&text));
             }
         }
     }

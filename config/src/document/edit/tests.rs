@@ -59,6 +59,9 @@ fn where_the_commented_default_stands() {
         ("[A]\n# a = 1\n#a = 2\n", "[A]\n# a = 1\na = 9\n"),
         ("[A]\n#a = 1\n#a = 2\n", "[A]\na = 9\n#a = 2\n"),
         ("[B]\n#a = 1\n[A]\n#a = 1", "[B]\n#a = 1\n[A]\na = 9"),
+        // Prose is no default.
+        ("[A]\n# a: if 1, more\n", "[A]\n# a: if 1, more\na = 9\n"),
+        ("[A]\n# a = 1 is what most want\n", "[A]\n# a = 1 is what most want\na = 9\n"),
         // Under a commented header it belongs to another section.
         ("[A]\n#[B]\n#a = 1\n", "[A]\n#[B]\n#a = 1\na = 9\n"),
         ("[A]\n##a = 1\n", "[A]\n##a = 1\na = 9\n"),
