@@ -36,6 +36,9 @@ pub enum StoreError {
         /// What etcd said.
         reason: String,
     },
+    /// The URL of the store means nothing. Its text is not repeated: a password may be in it.
+    #[error("--store or ETCSTACK_STORE: {0}")]
+    Location(String),
     /// A certificate, key or password file cannot be read.
     #[error("cannot read {}: {reason}", .path.display())]
     Credentials {
@@ -74,7 +77,7 @@ impl StoreError {
             Self::Rejected { .. } => 76,                       // EX_PROTOCOL
             Self::Credentials { .. } | Self::Directory { .. } => 66, // EX_NOINPUT
             Self::Data(_) => 65,                               // EX_DATAERR
-            Self::ReadOnly(_) => 64,                           // EX_USAGE
+            Self::ReadOnly(_) | Self::Location(_) => 64,       // EX_USAGE
         }
     }
 }

@@ -114,6 +114,16 @@ impl Etcd {
         }
     }
 
+    /// The error for an answer that did not come while somebody had the time to wait for it.
+    pub(crate) fn silent(&self, waited: Duration) -> StoreError {
+        self.failed(unavailable(self.endpoint(), format!("no answer within {waited:?}")))
+    }
+
+    /// The endpoint whose turn it is.
+    fn endpoint(&self) -> &str {
+        &self.endpoints[self.turn.load(Ordering::Relaxed) % self.endpoints.len()]
+    }
+
     /// Gives the turn to the next endpoint, and the reasons of all that have failed.
     fn failed(&self, error: StoreError) -> StoreError {
         self.turn.fetch_add(1, Ordering::Relaxed);
@@ -133,11 +143,11 @@ impl Etcd {
     /// Connects to the endpoint whose turn it is. Certificates are read anew each time, since they
     /// may have been renewed on disk.
     async fn connect(&self) -> Result<Session, StoreError> {
-        let endpoint = &self.endpoints[self.turn.load(Ordering::Relaxed) % self.endpoints.len()];
+        let endpoint = self.endpoint();
         let options = connect_options(&self.credentials, endpoint.starts_with("https"))?;
         let client = within(endpoint, Client::connect([endpoint], Some(options))).await?;
         Ok(Session {
-            endpoint: endpoint.clone(),
+            endpoint: endpoint.to_owned(),
             prefix: self.prefix.clone(),
             kv: client.kv_client().max_decoding_message_size(LARGEST_ANSWER),
             watch: client.watch_client().max_decoding_message_size(LARGEST_ANSWER),

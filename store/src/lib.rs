@@ -14,6 +14,7 @@ mod memory;
 mod url;
 mod view;
 
+use std::fmt;
 use std::time::Duration;
 
 pub use dir::read_data;
@@ -29,12 +30,20 @@ pub use view::View;
 pub const LOAD_MARK: &str = "_etcstack/load";
 
 /// A state of the store, all of one revision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// etcd's revision, or a count of the changes seen where the home is another.
     pub revision: i64,
     /// The keys without the store's prefix, and what they hold.
     pub entries: Entries,
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Any value may be a secret.
+        let keys: Vec<_> = self.entries.keys().collect();
+        write!(f, "Snapshot({}, {keys:?})", self.revision)
+    }
 }
 
 /// A change of one key.
@@ -122,10 +131,18 @@ impl Store {
     ///
     /// Tries again, over all endpoints, until the timeout is over.
     pub async fn snapshot(&self, view: &View, timeout: Duration) -> Result<Snapshot, StoreError> {
-        retry(timeout, async || match self {
+        let silence = || match self {
+            Self::Etcd(etcd) => etcd.silent(timeout),
+            Self::Dir(_) | Self::Memory(_) => StoreError::Timeout(timeout),
+        };
+        retry(timeout, silence, async || match self {
             Self::Etcd(etcd) => etcd.snapshot(view).await,
             Self::Dir(dir) => dir.snapshot(view).await,
-            Self::Memory(memory) => Ok(memory.snapshot(view)),
+            Self::Memory(memory) => {
+                // Others have their turn between two requests, as with a server.
+                tokio::task::yield_now().await;
+                Ok(memory.snapshot(view))
+            }
         })
         .await
     }
@@ -150,7 +167,10 @@ impl Store {
         match self {
             Self::Etcd(etcd) => etcd.commit(expect, writes).await,
             Self::Dir(dir) => Err(dir.read_only()),
-            Self::Memory(memory) => Ok(memory.commit(expect, writes)),
+            Self::Memory(memory) => {
+                tokio::task::yield_now().await;
+                Ok(memory.commit(expect, writes))
+            }
         }
     }
 }
@@ -158,22 +178,26 @@ impl Store {
 /// Tries until it works, an error is final, or the time is over.
 async fn retry<T>(
     timeout: Duration,
+    silence: impl FnOnce() -> StoreError,
     mut attempt: impl AsyncFnMut() -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     let deadline = Instant::now() + timeout;
     let mut backoff = backoff::Backoff::default();
+    let mut last = None;
     loop {
         let error = match tokio::time::timeout_at(deadline, attempt()).await {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) if error.is_final() => return Err(error),
             Ok(Err(error)) => error,
-            Err(_) => StoreError::Timeout(timeout),
+            // What was learned before tells more than that the time is over.
+            Err(_) => return Err(last.unwrap_or_else(silence)),
         };
         let pause = backoff.next();
         if Instant::now() + pause >= deadline {
             return Err(error);
         }
         tracing::warn!(%error, "the store cannot be read; trying again in {pause:.1?}");
+        last = Some(error);
         tokio::time::sleep(pause).await;
     }
 }

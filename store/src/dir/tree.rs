@@ -30,7 +30,17 @@ pub(super) fn read_entries(root: &Path) -> Result<Entries, StoreError> {
 }
 
 fn walk(children: std::fs::ReadDir, parents: &mut Vec<String>, data: &mut Data) {
-    let mut paths: Vec<PathBuf> = children.flatten().map(|child| child.path()).collect();
+    let mut paths = Vec::new();
+    for child in children {
+        match child {
+            Ok(child) => paths.push(child.path()),
+            // What is not seen would count as deleted.
+            Err(error) => {
+                let folder: PathBuf = parents.iter().collect();
+                data.problem(Place::file(&folder), format!("cannot be listed: {error}"));
+            }
+        }
+    }
     paths.sort();
     for path in paths {
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
@@ -54,6 +64,8 @@ fn visit(path: &Path, parents: &mut Vec<String>, data: &mut Data) {
                 return Err(std::io::Error::other("too deep; does a symlink lead back up?"));
             }
             walk(std::fs::read_dir(path)?, parents, data);
+        } else if !metadata.is_file() {
+            return Err(std::io::Error::other("it is neither a file nor a folder"));
         } else {
             let bytes = std::fs::read(path)?;
             let parts: Vec<_> = parents.iter().map(String::as_str).collect();

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::time::{Duration, Instant};
 
 use etcd_client::{WatchOptions, WatchResponse, WatchStream};
 
@@ -15,14 +16,19 @@ use crate::backoff::Backoff;
 use crate::follow::Publisher;
 use crate::{StoreError, View};
 
+/// How long a connection has to hold to count as one.
+const LASTING: Duration = Duration::from_secs(5);
+
 /// Follows for ever: after a failure over the next endpoint, with growing pauses.
 pub(crate) async fn follow(etcd: Etcd, view: View, mut publisher: Publisher) {
     let mut backoff = Backoff::default();
     let mut failures = 0;
     loop {
         let mut connection = Connection { view: &view, publisher: &mut publisher, healthy: false };
+        let begun = Instant::now();
         let Err(error) = connection.run(&etcd).await;
-        if connection.healthy {
+        // One that breaks again and again is not healthy, even if it can be read each time.
+        if connection.healthy && begun.elapsed() > LASTING {
             etcd.answered();
             backoff = Backoff::default();
             failures = 0;
