@@ -36,10 +36,11 @@ The directory holds three forms:
 
 Keys that an earlier load wrote and that the data no longer holds are deleted; keys that were put
 by hand stay. All of a load becomes visible to the agents at once. With mistakes in the data nothing
-is written, and all of them are named.
+is written, and all of them are named. A load waits for another one that is under way.
 
-Exit codes: 0 done, 64 wrong usage, 65 mistakes in the data, 66 no such directory,
-69 the store does not answer, 75 another load took over, 77 the store refuses the user.
+Exit codes: 0 done, 64 wrong usage, 65 mistakes in the data, 66 no directory, no data or no file of
+credentials, 69 the store does not answer, 75 another load has overtaken this one, 76 the store
+refuses a request, 77 it refuses the user.
 
 Examples:
   etcstack-loader load bootstrap-data
@@ -52,6 +53,10 @@ pub(crate) struct LoadArgs {
     #[arg(default_value = "bootstrap-data", env = "ETCSTACK_DATA")]
     pub(crate) dir: PathBuf,
 
+    /// Accept a directory without any data: deletes all that was loaded before
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+
     /// How to print what was done
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
@@ -62,7 +67,7 @@ pub(crate) struct LoadArgs {
         env = "ETCSTACK_START_TIMEOUT",
         value_name = "TIME",
         default_value = "60s",
-        value_parser = humantime::parse_duration
+        value_parser = etcstack_store::args::duration
     )]
     pub(crate) start_timeout: Duration,
 
@@ -85,6 +90,8 @@ pub(crate) fn start_logging() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // Nobody may be reading; the complaint about that would end the load.
+        .log_internal_errors(false)
         .with_target(false)
         .init();
 }

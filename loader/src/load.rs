@@ -1,40 +1,56 @@
 //! The load: reads the data, plans, writes in transactions.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use etcstack_config::data::Datum;
 use etcstack_config::problem::Problems;
-use etcstack_store::{Expect, LOAD_MARK, Outcome, Store, StoreError, View, Write, read_data};
+use etcstack_store::{
+    Expect, LOAD_MARK, Outcome, Snapshot, Store, StoreError, View, Write, read_data,
+};
 use thiserror::Error;
+use tokio::time::{Instant, sleep};
 
 use crate::cli::LoadArgs;
-use crate::plan::{Plan, batches, check_sizes};
+use crate::plan::{Plan, batches};
 use crate::report::{self, Report};
 
-/// Times that others may change the store under a plan before we give up.
-const TRIES: usize = 5;
+/// Every transaction of a load expects this to hold what was last seen, and changes it: so no plan
+/// is written that was made from another state, and no answer that came too late does harm.
+const GENERATION: &str = "_etcstack/generation";
+
+/// A load that has written nothing for so long has died.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// How soon to look again at a load of somebody else.
+const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Error)]
 pub(crate) enum LoadError {
     #[error("{0}")]
     Data(#[from] Problems),
+    #[error(
+        "there is no data in {}; is the volume mounted? (--allow-empty deletes all that was loaded)",
+        .0.display()
+    )]
+    Empty(PathBuf),
     #[error("{0}")]
     Store(#[from] StoreError),
-    #[error(
-        "another load has taken over; wait until it is done, then load again \
-         (agents keep what they have until one load is complete)"
-    )]
-    TakenOver,
+    #[error("{0}\nthe load is half done: agents keep what they have until a load is complete")]
+    HalfDone(StoreError),
+    #[error("another load has overtaken this one; agents see one of them whole. Load again")]
+    Overtaken,
 }
 
 impl LoadError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Data(_) => 65, // EX_DATAERR
-            Self::Store(error) => error.exit_code(),
-            Self::TakenOver => 75, // EX_TEMPFAIL
+            Self::Data(_) => 65,  // EX_DATAERR
+            Self::Empty(_) => 66, // EX_NOINPUT
+            Self::Store(error) | Self::HalfDone(error) => error.exit_code(),
+            Self::Overtaken => 75, // EX_TEMPFAIL
         }
     }
 }
@@ -42,9 +58,13 @@ impl LoadError {
 pub(crate) fn run(args: &LoadArgs) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(load(args)),
+        Ok(runtime) => {
+            let result = runtime.block_on(load(args));
+            runtime.shutdown_background();
+            result
+        }
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            tracing::error!(%error, "cannot start");
             return ExitCode::from(71); // EX_OSERR
         }
     };
@@ -62,11 +82,10 @@ pub(crate) fn run(args: &LoadArgs) -> ExitCode {
 
 async fn load(args: &LoadArgs) -> Result<Report, LoadError> {
     let data = read_data(&args.dir)?;
-    check_sizes(&data)?;
-    let store = args.store.open()?;
-    if data.is_empty() {
-        tracing::warn!("there is no data in {}", args.dir.display());
+    if data.is_empty() && !args.allow_empty {
+        return Err(LoadError::Empty(args.dir.clone()));
     }
+    let store = args.store.open()?;
     Loader { store, data, timeout: args.start_timeout, id: own_id() }.run().await
 }
 
@@ -84,49 +103,57 @@ struct Loader {
     id: String,
 }
 
+/// How the writing of a plan ended.
+enum Written {
+    /// All of it is there, at this revision.
+    Done(i64),
+    /// Nothing happened: the store has changed since the plan was made.
+    Stale,
+}
+
 impl Loader {
     async fn run(&self) -> Result<Report, LoadError> {
         let mut report = Report::default();
-        let mut tries = 0;
+        let mut other = None;
+        let mut lost = 0;
         loop {
             let snapshot = self.store.snapshot(&View::everything(), self.timeout).await?;
-            let mark = snapshot.entries.get(LOAD_MARK).cloned();
             let plan = Plan::new(&self.data, &snapshot.entries);
+            let mark = snapshot.entries.get(LOAD_MARK);
+            if mark.is_some_and(|mark| mark != self.id.as_bytes())
+                && !is_silent(&snapshot, &mut other)
+            {
+                sleep(PAUSE).await;
+                continue;
+            }
             report.see(&plan, snapshot.revision);
             if plan.is_empty() && mark.is_none() {
                 return Ok(report);
             }
-            let ours = mark.as_deref() == Some(self.id.as_bytes());
-            if mark.is_some() && !ours {
-                tracing::warn!("an earlier load did not end; this one completes or replaces it");
-            }
-            match self.write(&plan, mark).await {
-                Ok(Some(revision)) => {
+            match self.write(&plan, &snapshot).await {
+                Ok(Written::Done(revision)) => {
                     report.revision = revision;
                     return Ok(report);
                 }
-                // We had written nothing yet: somebody else was faster, so look again.
-                Ok(None) => tries += 1,
+                Ok(Written::Stale) => sleep(PAUSE).await,
                 // Whether it has happened is not known; what is left to do is in the store.
-                Err(LoadError::Store(error)) if !error.is_final() => {
+                Err(LoadError::Store(error)) if !error.is_final() && lost < 10 => {
                     tracing::warn!(%error, "a transaction got no answer; looking what became of it");
-                    tries += 1;
+                    lost += 1;
+                    sleep(PAUSE).await;
                 }
                 Err(error) => return Err(error),
-            }
-            if tries == TRIES {
-                return Err(LoadError::TakenOver);
             }
         }
     }
 
-    /// Writes a plan; `None` where its first transaction was refused, and nothing happened.
-    ///
-    /// What does not fit into one transaction happens under a mark, which agents wait for to go.
-    async fn write(&self, plan: &Plan, mark: Option<Vec<u8>>) -> Result<Option<i64>, LoadError> {
+    /// Writes a plan. What does not fit into one transaction happens under a mark, which agents
+    /// wait for to go.
+    async fn write(&self, plan: &Plan, snapshot: &Snapshot) -> Result<Written, LoadError> {
+        let mark = snapshot.entries.contains_key(LOAD_MARK);
         let mut writes = plan.writes(&self.data);
         let remove_mark = Write::Delete { key: LOAD_MARK.into() };
-        if mark.is_some() {
+        if mark {
             writes.push(remove_mark.clone());
         }
         if batches(&writes).len() > 1 {
@@ -134,22 +161,49 @@ impl Loader {
             let mut marked = vec![own];
             marked.extend(plan.lists_of_both());
             marked.append(&mut writes);
-            if mark.is_none() {
+            if !mark {
                 marked.push(remove_mark);
             }
             writes = marked;
         }
-        let mut expect = Expect { key: LOAD_MARK.into(), value: mark };
+        let mut generation = snapshot.entries.get(GENERATION).cloned();
         let mut revision = None;
-        for batch in batches(&writes) {
-            match self.store.commit(std::slice::from_ref(&expect), batch).await? {
-                Outcome::Committed(new) => revision = Some(new),
-                Outcome::Conflict if revision.is_none() => return Ok(None),
-                Outcome::Conflict => return Err(LoadError::TakenOver),
+        for (number, batch) in batches(&writes).into_iter().enumerate() {
+            let expect = Expect { key: GENERATION.into(), value: generation };
+            let next = format!("{} {}.{number}", self.id, snapshot.revision).into_bytes();
+            let mut batch = batch.to_vec();
+            batch.push(Write::Put { key: GENERATION.into(), value: next.clone() });
+            match self.store.commit(&[expect], &batch).await {
+                Ok(Outcome::Committed(new)) => revision = Some(new),
+                Ok(Outcome::Conflict) if revision.is_none() => return Ok(Written::Stale),
+                Ok(Outcome::Conflict) => return Err(LoadError::Overtaken),
+                Err(error) if error.is_final() && (revision.is_some() || mark) => {
+                    return Err(LoadError::HalfDone(error));
+                }
+                Err(error) => return Err(error.into()),
             }
-            expect.value = Some(self.id.clone().into_bytes());
+            generation = Some(next);
         }
-        Ok(revision)
+        Ok(Written::Done(revision.unwrap_or(snapshot.revision)))
+    }
+}
+
+/// Whether the load whose mark stands in the store has stopped writing.
+fn is_silent(snapshot: &Snapshot, other: &mut Option<(Vec<u8>, Instant)>) -> bool {
+    let generation = snapshot.entries.get(GENERATION).cloned().unwrap_or_default();
+    match other {
+        Some((seen, since)) if *seen == generation => {
+            let silent = since.elapsed() >= SILENCE;
+            if silent {
+                tracing::warn!("the load before this one has died; this one completes it");
+            }
+            silent
+        }
+        _ => {
+            tracing::warn!("another load is under way, or has died; waiting for it");
+            *other = Some((generation, Instant::now()));
+            false
+        }
     }
 }
 
@@ -193,7 +247,7 @@ mod tests {
         assert_eq!((again.unchanged, again.revision), (1000, report.revision));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_load_that_died_is_healed_by_the_next() {
         let store = Store::Memory(Memory::default());
         let dead = Write::Put { key: LOAD_MARK.into(), value: b"dead".to_vec() };
@@ -202,23 +256,29 @@ mod tests {
         let report = loader(&store, 300, "1").run().await.unwrap();
         assert_eq!((report.added.len(), report.unchanged), (299, 1));
         assert!(!state(&store).await.contains_key(LOAD_MARK));
-        // And where nothing is left to do but to take the mark away.
+        // And if nothing is left to do but to take the mark away.
         let dead = Write::Put { key: LOAD_MARK.into(), value: b"dead".to_vec() };
         store.commit(&[], &[dead]).await.unwrap();
         loader(&store, 300, "1").run().await.unwrap();
         assert!(!state(&store).await.contains_key(LOAD_MARK));
     }
 
-    #[tokio::test]
-    async fn of_two_loads_at_once_one_wins_whole() {
-        let store = Store::Memory(Memory::default());
-        let (one, two) = (loader(&store, 500, "1"), loader(&store, 500, "2"));
-        let (one, two) = tokio::join!(one.run(), two.run());
-        assert!(one.is_ok() || two.is_ok());
-        let state = state(&store).await;
-        let values: BTreeSet<_> =
-            (0..500).map(|n| state[&format!("r/s/f.conf/x/{n}")].clone()).collect();
-        assert_eq!(values.len(), 1);
-        assert!(!state.contains_key(LOAD_MARK));
+    /// Whatever the sizes, and although each knows keys that the other does not.
+    #[tokio::test(start_paused = true)]
+    async fn of_two_loads_at_once_the_last_one_stands_whole() {
+        for (one, two) in [(1, 3), (3, 200), (200, 3), (500, 700), (700, 500), (1000, 1000)] {
+            let store = Store::Memory(Memory::default());
+            let (one, two) = (loader(&store, one, "1"), loader(&store, two, "2"));
+            let (first, second) = tokio::join!(one.run(), two.run());
+            first.unwrap();
+            second.unwrap();
+            let mut state = state(&store).await;
+            state.retain(|key, _| !key.starts_with("_etcstack/"));
+            let whole = [&one, &two].into_iter().any(|loader| {
+                let data = loader.data.iter();
+                data.map(|(k, d)| (k.clone(), d.value.clone().into_bytes())).eq(state.clone())
+            });
+            assert!(whole, "{} keys", state.len());
+        }
     }
 }

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use etcstack_config::Entries;
 use etcstack_config::data::Datum;
-use etcstack_config::key::{FileName, GENERAL, Key, escape};
-use etcstack_config::problem::{Problem, Problems};
+use etcstack_config::key::{GENERAL, Key, escape};
 use etcstack_store::{LIMITS, Write};
 
 /// The folder of the lists of the keys that loads have written, one for each service.
 const LOADED: &str = "_etcstack/loaded/";
+
+/// How many bytes of keys one list holds, so that it fits into a request with room to spare.
+const LIST_BYTES: usize = 500_000;
 
 /// What is to be done, key by key.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -22,32 +24,45 @@ pub(crate) struct Plan {
     pub(crate) unchanged: usize,
     /// Keys that an earlier load wrote and that are no longer in the data.
     pub(crate) deleted: BTreeSet<String>,
-    /// The lists of loaded keys that differ afterwards, and what they are to hold.
-    lists: BTreeMap<String, BTreeSet<String>>,
-    /// The same lists before.
-    before: BTreeMap<String, BTreeSet<String>>,
+    /// The services whose loaded keys differ afterwards.
+    lists: Vec<ListChange>,
+}
+
+/// The loaded keys of a service, before and after.
+#[derive(Debug, PartialEq, Eq)]
+struct ListChange {
+    service: String,
+    before: BTreeSet<String>,
+    after: BTreeSet<String>,
+    /// How many lists hold them now.
+    parts: usize,
 }
 
 impl Plan {
     pub(crate) fn new(data: &BTreeMap<String, Datum>, entries: &Entries) -> Self {
-        let mut plan = Self { before: read_lists(entries), ..Self::default() };
+        let mut plan = Self::default();
         let mut after: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (key, datum) in data {
-            after.entry(list_of(key)).or_default().insert(key.clone());
+            after.entry(service_of(key)).or_default().insert(key.clone());
             match entries.get(key) {
                 None => _ = plan.added.insert(key.clone()),
                 Some(value) if value == datum.value.as_bytes() => plan.unchanged += 1,
                 Some(_) => _ = plan.changed.insert(key.clone()),
             }
         }
-        let loaded = plan.before.values().flatten();
+        let mut before = read_lists(entries);
+        let loaded = before.values().flat_map(|(_, keys)| keys);
         let gone = loaded.filter(|key| !data.contains_key(*key) && entries.contains_key(*key));
         plan.deleted = gone.cloned().collect();
-        for list in plan.before.keys() {
-            after.entry(list.clone()).or_default();
+        for service in before.keys() {
+            after.entry(service.clone()).or_default();
         }
-        after.retain(|list, keys| plan.before.get(list) != Some(keys));
-        plan.lists = after;
+        for (service, after) in after {
+            let (parts, before) = before.remove(&service).unwrap_or_default();
+            if before != after {
+                plan.lists.push(ListChange { service, before, after, parts });
+            }
+        }
         plan
     }
 
@@ -65,51 +80,81 @@ impl Plan {
             Some(Write::Put { key: key.clone(), value })
         });
         let deletes = self.deleted.iter().map(|key| Write::Delete { key: key.clone() });
-        let lists = self.lists.iter().map(|(list, keys)| write_list(list, keys));
-        puts.chain(deletes).chain(lists).collect()
+        let mut writes: Vec<_> = puts.chain(deletes).collect();
+        for list in &self.lists {
+            let parts = list.parts.max(cut(&list.both()).len());
+            writes.extend(write_lists(&list.service, &list.after, parts));
+        }
+        writes
     }
 
     /// Lists that hold the keys of before and after: written first where a load takes several
     /// transactions, so that one that dies half-way leaves no key that nobody knows of.
     pub(crate) fn lists_of_both(&self) -> Vec<Write> {
-        let both = self.lists.iter().filter_map(|(list, keys)| {
-            let before = self.before.get(list)?;
-            Some((list, keys.union(before).cloned().collect()))
-        });
-        let new = self.lists.iter().filter(|(list, _)| !self.before.contains_key(*list));
-        both.map(|(list, keys)| write_list(list, &keys))
-            .chain(new.map(|(list, keys)| write_list(list, keys)))
-            .collect()
+        let write = |list: &ListChange| write_lists(&list.service, &list.both(), list.parts);
+        self.lists.iter().flat_map(write).collect()
     }
 }
 
-/// The list that a key belongs to: one for each service, one for the variables.
-fn list_of(key: &str) -> String {
+impl ListChange {
+    fn both(&self) -> BTreeSet<String> {
+        self.before.union(&self.after).cloned().collect()
+    }
+}
+
+/// What a key belongs to: `role/service`, or the variables.
+fn service_of(key: &str) -> String {
     match Key::parse(key) {
-        Ok(
-            Key::File(FileName { role, service, .. })
-            | Key::Option(FileName { role, service, .. }, _),
-        ) => {
-            format!("{LOADED}{}/{}", escape(&role), escape(&service))
+        Ok(Key::File(name) | Key::Option(name, _)) => {
+            format!("{}/{}", escape(&name.role), escape(&name.service))
         }
-        _ => format!("{LOADED}{GENERAL}"),
+        _ => GENERAL.to_owned(),
     }
 }
 
-/// A list that cannot be read counts as empty: its keys are then taken for put by hand, and stay.
-fn read_lists(entries: &Entries) -> BTreeMap<String, BTreeSet<String>> {
-    let lists = entries.iter().filter(|(key, _)| key.starts_with(LOADED));
+/// How many lists each service has, and the keys in them. A list that cannot be read counts as
+/// empty: its keys are then taken for put by hand, and stay.
+fn read_lists(entries: &Entries) -> BTreeMap<String, (usize, BTreeSet<String>)> {
+    let mut lists: BTreeMap<String, (usize, BTreeSet<String>)> = BTreeMap::new();
+    for (key, value) in entries {
+        let Some((service, _)) = key.strip_prefix(LOADED).and_then(|list| list.rsplit_once('/'))
+        else {
+            continue;
+        };
+        let (parts, keys) = lists.entry(service.to_owned()).or_default();
+        *parts += 1;
+        keys.extend(serde_json::from_slice::<Vec<String>>(value).unwrap_or_default());
+    }
     lists
-        .map(|(key, value)| (key.clone(), serde_json::from_slice(value).unwrap_or_default()))
-        .collect()
 }
 
-fn write_list(list: &str, keys: &BTreeSet<String>) -> Write {
-    if keys.is_empty() {
-        return Write::Delete { key: list.to_owned() };
+/// Writes the lists of a service, and deletes those of the `parts` that are no longer needed.
+fn write_lists(service: &str, keys: &BTreeSet<String>, parts: usize) -> Vec<Write> {
+    let name = |part: usize| format!("{LOADED}{service}/{part}");
+    let lists = cut(keys);
+    let kept = lists.len();
+    let puts = lists.into_iter().enumerate().map(|(part, keys)| Write::Put {
+        key: name(part),
+        value: serde_json::json!(keys).to_string().into_bytes(),
+    });
+    puts.chain((kept..parts).map(|part| Write::Delete { key: name(part) })).collect()
+}
+
+fn cut(keys: &BTreeSet<String>) -> Vec<Vec<&String>> {
+    let mut lists: Vec<Vec<&String>> = Vec::new();
+    let mut bytes = LIST_BYTES;
+    for key in keys {
+        if bytes + key.len() > LIST_BYTES {
+            lists.push(Vec::new());
+            bytes = 0;
+        }
+        // Two quotes and a comma.
+        bytes += key.len() + 3;
+        if let Some(list) = lists.last_mut() {
+            list.push(key);
+        }
     }
-    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-    Write::Put { key: list.to_owned(), value: serde_json::json!(keys).to_string().into_bytes() }
+    lists
 }
 
 /// Cuts writes into transactions that the store accepts, in their order.
@@ -128,20 +173,6 @@ pub(crate) fn batches(writes: &[Write]) -> Vec<&[Write]> {
         batches.push(&writes[start..]);
     }
     batches
-}
-
-/// Names the values that are too large for any transaction.
-pub(crate) fn check_sizes(data: &BTreeMap<String, Datum>) -> Result<(), Problems> {
-    let too_large = data.iter().filter(|(key, datum)| key.len() + datum.value.len() > LIMITS.bytes);
-    let problem = |(key, datum): (&String, &Datum)| {
-        let message = format!(
-            "{key} holds {} bytes; etcd takes {} at most in a request",
-            datum.value.len(),
-            LIMITS.bytes
-        );
-        Problem::new(datum.place.clone(), message)
-    };
-    Problems(too_large.map(problem).collect()).or_ok(())
 }
 
 #[cfg(test)]
@@ -186,7 +217,7 @@ mod tests {
         assert_eq!(keys(&plan.deleted), ["general/A", "r/t/f.conf/x/b"]);
         apply(&mut entries, &plan.writes(&second));
         let left: Vec<_> = entries.keys().map(String::as_str).collect();
-        let list = "_etcstack/loaded/r/s";
+        let list = "_etcstack/loaded/r/s/0";
         assert_eq!(left, [list, "r/s/f.conf/x/a", "r/s/f.conf/x/c", "r/s/f.conf/x/hand"]);
         assert!(Plan::new(&second, &entries).is_empty());
     }
@@ -215,7 +246,23 @@ mod tests {
         let large: Vec<_> = (0..3).map(|_| write(LIMITS.bytes / 2)).collect();
         assert_eq!(batches(&large).len(), 3);
         assert!(batches(&[]).is_empty());
-        let huge = data(&[("r/s/policy.yaml", &"x".repeat(LIMITS.bytes))]);
-        assert!(check_sizes(&huge).unwrap_err().to_string().contains("r/s/policy.yaml"));
+    }
+
+    #[test]
+    fn lists_of_many_keys_are_cut() {
+        let keys: Vec<_> = (0..30_000).map(|n| format!("r/s/f.conf/x/{n:040}")).collect();
+        let pairs: Vec<_> = keys.iter().map(|key| (key.as_str(), "1")).collect();
+        let many = data(&pairs);
+        let mut entries = Entries::new();
+        let writes = Plan::new(&many, &entries).writes(&many);
+        assert!(writes.iter().all(|write| write.size() < LIST_BYTES * 2));
+        apply(&mut entries, &writes);
+        assert!(entries.contains_key("_etcstack/loaded/r/s/3"));
+        assert!(Plan::new(&many, &entries).is_empty());
+        let few = data(&pairs[..1]);
+        let writes = Plan::new(&few, &entries).writes(&few);
+        apply(&mut entries, &writes);
+        let left: Vec<_> = entries.keys().collect();
+        assert_eq!(left, ["_etcstack/loaded/r/s/0", &keys[0]]);
     }
 }

@@ -1,6 +1,7 @@
 //! Telling what a load did. Names keys, never values.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 
 use etcstack_store::StoreError;
 use serde::Serialize;
@@ -42,11 +43,17 @@ impl Report {
 }
 
 pub(crate) fn print(report: &Report, output: Output) {
+    // Whoever was to read it may have gone; what was done is done.
+    let _ = write_report(report, output);
+}
+
+fn write_report(report: &Report, output: Output) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
     match output {
         Output::Json => {
             let mut json = serde_json::json!(report);
             json["written"] = report.written().into();
-            println!("{json}");
+            writeln!(stdout, "{json}")
         }
         Output::Text => {
             let groups = [
@@ -56,10 +63,11 @@ pub(crate) fn print(report: &Report, output: Output) {
             ];
             for (what, keys) in groups {
                 for key in keys {
-                    println!("{what:<8} {key}");
+                    writeln!(stdout, "{what:<8} {}", key.escape_debug())?;
                 }
             }
-            println!(
+            writeln!(
+                stdout,
                 "{} written ({} added, {} changed), {} unchanged, {} deleted; revision {}",
                 report.written(),
                 report.added.len(),
@@ -67,20 +75,26 @@ pub(crate) fn print(report: &Report, output: Output) {
                 report.unchanged,
                 report.deleted.len(),
                 report.revision
-            );
+            )
         }
     }
 }
 
 /// One line for each problem, and what became of the store.
 pub(crate) fn print_error(error: &LoadError) {
+    let _ = write_error(error);
+}
+
+fn write_error(error: &LoadError) -> std::io::Result<()> {
+    let mut stderr = std::io::stderr().lock();
     let text = error.to_string();
     for line in text.lines() {
-        eprintln!("error: {line}");
+        writeln!(stderr, "error: {line}")?;
     }
     if let LoadError::Data(_) | LoadError::Store(StoreError::Data(_)) = error {
         let count = text.lines().count();
         let s = if count == 1 { "" } else { "s" };
-        eprintln!("{count} problem{s} in the data; nothing was written");
+        writeln!(stderr, "{count} problem{s} in the data; nothing was written")?;
     }
+    Ok(())
 }

@@ -172,11 +172,15 @@ async fn files_that_cannot_be_read_are_named() {
     #[allow(clippy::disallowed_methods)]
     std::fs::write(strange, "x").unwrap();
     #[allow(clippy::disallowed_methods)]
+    let fifo = folder.path().join("general/fifo");
+    assert!(Command::new("mkfifo").arg(fifo).status().unwrap().success());
+    #[allow(clippy::disallowed_methods)]
     std::fs::write(folder.path().join("general/binary"), b"A=1\nB=\xff\n").unwrap();
     let (code, text) = load(&etcd, folder.path(), &[]).await;
     assert_eq!(code, 65, "{text}");
     for place in [
         "general/lost: cannot be read: No such file",
+        "general/fifo: cannot be read: it is neither a file nor a folder",
         "does a symlink lead back up?",
         "the file's name is not UTF-8",
         "general/binary:2: the file is not UTF-8 text",
@@ -223,7 +227,7 @@ async fn a_load_that_was_killed_is_completed_by_the_next() {
     let folder = data(&[("general/v", "A=1\n")]);
     let (code, text) = load(&etcd, folder.path(), &[]).await;
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("an earlier load did not end"), "{text}");
+    assert!(text.contains("has died; this one completes it"), "{text}");
     assert_eq!(etcd.get("_etcstack/load").await, None);
 }
 
@@ -244,7 +248,7 @@ async fn a_value_that_is_too_large_is_named() {
     let (code, text) = load(&etcd, folder.path(), &[]).await;
     assert_eq!(code, 65, "{text}");
     assert!(
-        text.contains("policy.yaml:1:1: controller/s/policy.yaml holds 2000000 bytes"),
+        text.contains("policy.yaml:1:1: controller/s/policy.yaml: its value has 2000000 bytes"),
         "{text}"
     );
     assert!(keys(&etcd).await.is_empty());
@@ -270,5 +274,57 @@ async fn stores_that_cannot_be_written() {
         if store == dead {
             assert!(text.contains(&port.address()), "{text}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_without_data_is_no_reason_to_delete_everything() {
+    let etcd = Etcd::new().await;
+    let folder = data(&[("general/v", "A=1\n")]);
+    load_json(&etcd, folder.path()).await;
+    let empty = data(&[(".hidden/x", "")]);
+    let (code, text) = load(&etcd, empty.path(), &[]).await;
+    assert_eq!(code, 66, "{text}");
+    assert!(text.contains("is the volume mounted?"), "{text}");
+    assert_eq!(keys(&etcd).await.len(), 1);
+    let (code, text) = load(&etcd, empty.path(), &["--allow-empty"]).await;
+    assert_eq!(code, 0, "{text}");
+    assert!(keys(&etcd).await.is_empty());
+}
+
+/// Loads of all sizes at once: in the end one of them stands there, whole, and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_loads_at_once_one_stands_whole() {
+    let etcd = Etcd::new().await;
+    for (one, two) in [(2, 3), (3, 2), (400, 500), (2000, 3), (3, 2000), (3000, 2500)] {
+        let listing = |count: usize, value: &str| {
+            let line = |n: usize| format!("controller/s/s.conf/x/{value}{}={value}\n", n / 2);
+            let shared = format!("controller/s/s.conf/x/shared={value}\n");
+            shared + &(0..count).map(line).collect::<String>()
+        };
+        let first = data(&[("s/list", &listing(one, "a"))]);
+        let second = data(&[("s/list", &listing(two, "b"))]);
+        let (a, b) = tokio::join!(load(&etcd, first.path(), &[]), load(&etcd, second.path(), &[]));
+        assert!(a.0 == 0 || b.0 == 0, "{a:?} {b:?}");
+        assert!([0, 75].contains(&a.0) && [0, 75].contains(&b.0), "{a:?} {b:?}");
+        let found = keys(&etcd).await;
+        let value = found[0].1.clone();
+        assert!(found.iter().all(|(_, other)| *other == value), "a mixture");
+        let expected = if value == "a" { one } else { two };
+        assert_eq!(found.len(), expected.div_ceil(2) + 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_has_to_read_what_it_prints() {
+    let etcd = Etcd::new().await;
+    let folder = data(&[("general/v", "A=1\n")]);
+    for (directory, code) in [(folder.path().to_owned(), 0), (folder.path().join("none"), 66)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = Command::new(binary("etcstack-loader"));
+        command.arg("load").arg(directory).env("ETCSTACK_STORE", etcd.url());
+        command.stdout(writer.try_clone().unwrap()).stderr(writer);
+        assert_eq!(command.status().unwrap().code(), Some(code));
     }
 }
