@@ -2,13 +2,16 @@
 //!
 //! Each file is written beside its place under a temporary name, with owner and mode set before its
 //! content, and synced. Only when all are there, each is renamed over the old one, which POSIX makes
-//! atomic. So a crash leaves the old or the new file. Folders are not synced: after a crash of the
+//! atomic; if one cannot be, those before it get their old bytes back. So a crash leaves the old or the new file. Folders are not synced: after a crash of the
 //! machine the agent starts and renders again, and the daemon need not wait for the disk.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::{OpenOptions, Permissions};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{Error, ErrorKind, Result, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -52,18 +55,24 @@ pub(crate) struct Applied {
 pub(crate) struct Attributes {
     owner: Option<(u32, u32)>,
     mode: u32,
+    /// The manifest demands the owner; one that was only found is kept if that is allowed.
+    owner_declared: bool,
 }
 
 impl Default for Attributes {
     fn default() -> Self {
-        Self { owner: None, mode: DEFAULT_MODE }
+        Self { owner: None, mode: DEFAULT_MODE, owner_declared: false }
     }
 }
 
 impl Attributes {
     pub(crate) fn of(path: &Path) -> Result<Self> {
         let metadata = std::fs::metadata(path)?;
-        Ok(Self { owner: Some((metadata.uid(), metadata.gid())), mode: metadata.mode() & 0o7777 })
+        Ok(Self {
+            owner: Some((metadata.uid(), metadata.gid())),
+            mode: metadata.mode() & 0o7777,
+            owner_declared: false,
+        })
     }
 
     /// What the manifest says; else what the file has; else ours alone.
@@ -73,14 +82,22 @@ impl Attributes {
         Self {
             owner: declared.or(current.and_then(|current| current.owner)),
             mode: target.mode.or(current.map(|current| current.mode)).unwrap_or(DEFAULT_MODE),
+            owner_declared: declared.is_some(),
         }
+    }
+
+    /// Whether a file has them.
+    fn are_of(self, path: &Path) -> bool {
+        Self::of(path).is_ok_and(|current| {
+            current.mode == self.mode && self.owner.is_none_or(|owner| current.owner == Some(owner))
+        })
     }
 }
 
 /// Makes the files as wanted, and adds to `applied` what was done.
 ///
-/// After an error nothing has been replaced, unless the error is one of renaming itself. Doing it
-/// again completes it; `applied` then tells of both times.
+/// After an error the files are as they were: those that were replaced already get their old bytes
+/// back. Only if even that fails, `applied` tells of them.
 pub(crate) fn apply(
     wanted: &[Wanted],
     applied: &mut Applied,
@@ -89,19 +106,27 @@ pub(crate) fn apply(
     for file in wanted {
         staged.extend(stage(file)?);
     }
-    for change in staged {
-        let Change { target, temporary } = &change;
-        let path = &target.path;
-        match temporary {
-            Some(temporary) => std::fs::rename(&temporary.0, path)
-                .map_err(|source| failed(path, "cannot be replaced", source))?,
-            None => std::fs::remove_file(path)
-                .map_err(|source| failed(path, "cannot be removed", source))?,
+    let mut done = Vec::new();
+    for mut change in staged {
+        if let Err(error) = change.replace() {
+            done.retain(|earlier: &Change<'_>| !earlier.undo());
+            applied.add(&done);
+            return Err(error);
         }
-        applied.reload |= target.on_change == OnChange::Reload;
-        applied.written.push(path.clone());
+        done.push(change);
     }
+    applied.add(&done);
     Ok(())
+}
+
+impl Applied {
+    fn add(&mut self, changes: &[Change<'_>]) {
+        // A new mode is nothing that a daemon has to hear of.
+        for change in changes.iter().filter(|change| change.other_bytes()) {
+            self.reload |= change.wanted.target.on_change == OnChange::Reload;
+            self.written.push(change.wanted.target.path.clone());
+        }
+    }
 }
 
 /// Writes one file, whole or not at all.
@@ -113,20 +138,52 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8], attributes: Attributes) -> R
 
 /// A file that is ready to take its place, or to leave it.
 struct Change<'a> {
-    target: &'a Target,
+    wanted: &'a Wanted,
+    /// What was there before.
+    before: Option<Vec<u8>>,
     temporary: Option<Temporary>,
 }
 
-/// Prepares a file; `None` where it is already as it should be.
+impl Change<'_> {
+    fn path(&self) -> &Path {
+        &self.wanted.target.path
+    }
+
+    fn other_bytes(&self) -> bool {
+        self.before != self.wanted.bytes
+    }
+
+    fn replace(&mut self) -> std::result::Result<(), ApplyError> {
+        let path = self.path();
+        match &self.temporary {
+            Some(temporary) => std::fs::rename(&temporary.0, path)
+                .map_err(|source| failed(path, "cannot be replaced", source)),
+            None => std::fs::remove_file(path)
+                .map_err(|source| failed(path, "cannot be removed", source)),
+        }
+    }
+
+    /// Puts the old bytes back; tells whether that went well.
+    fn undo(&self) -> bool {
+        let path = self.path();
+        match &self.before {
+            Some(bytes) => write_file(path, bytes, Attributes::wanted(&self.wanted.target)).is_ok(),
+            None => std::fs::remove_file(path).is_ok(),
+        }
+    }
+}
+
+/// Prepares a file; `None` if it is already as it should be.
 fn stage(wanted: &Wanted) -> std::result::Result<Option<Change<'_>>, ApplyError> {
     let target = &wanted.target;
     let path = &target.path;
-    let current = match std::fs::read(path) {
+    let before = match std::fs::read(path) {
         Ok(bytes) => Some(bytes),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(source) => return Err(failed(path, "cannot be read", source)),
     };
-    if current == wanted.bytes {
+    let attributes = Attributes::wanted(target);
+    if before == wanted.bytes && (before.is_none() || attributes.are_of(path)) {
         return Ok(None);
     }
     let temporary = match &wanted.bytes {
@@ -135,11 +192,11 @@ fn stage(wanted: &Wanted) -> std::result::Result<Option<Change<'_>>, ApplyError>
             let folder = folder(path);
             std::fs::create_dir_all(folder)
                 .map_err(|source| failed(folder, "cannot be created", source))?;
-            let written = Temporary::write(path, bytes, Attributes::wanted(target));
+            let written = Temporary::write(path, bytes, attributes);
             Some(written.map_err(|source| failed(path, "cannot be written", source))?)
         }
     };
-    Ok(Some(Change { target, temporary }))
+    Ok(Some(Change { wanted, before, temporary }))
 }
 
 fn failed(path: &Path, action: &'static str, source: Error) -> ApplyError {
@@ -153,30 +210,51 @@ fn folder(path: &Path) -> &Path {
 /// A file under a temporary name, removed when it is not renamed.
 struct Temporary(PathBuf);
 
+/// What stands between a file's name and the end of its temporary name.
+const TEMPORARY: &str = ".etcstack-new-";
+
+/// How old a temporary file is that some killed agent has left for sure.
+const LEFT: Duration = Duration::from_secs(600);
+
 impl Temporary {
     fn write(path: &Path, bytes: &[u8], attributes: Attributes) -> Result<Self> {
         let name = path.file_name().ok_or_else(|| Error::other("the path has no file name"))?;
-        let mut hidden = std::ffi::OsString::from(".");
+        let mut hidden = OsString::from(".");
         hidden.push(name);
-        hidden.push(".etcstack-new");
+        hidden.push(TEMPORARY);
+        remove_left(folder(path), &hidden);
+        // Two agents may share a folder, each as PID 1 of its container.
+        hidden.push(format!("{:016x}", RandomState::new().build_hasher().finish()));
         let path = path.with_file_name(hidden);
-        // One that an agent left that was killed. It is never followed, if it is a symlink.
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         let temporary = Self(path);
         if let Some((user, group)) = attributes.owner {
             let created = file.metadata()?;
             if (created.uid(), created.gid()) != (user, group) {
-                fchown(&file, Some(user), Some(group))?;
+                match fchown(&file, Some(user), Some(group)) {
+                    // Only root gives files away. One that is ours instead does as well.
+                    Err(error)
+                        if error.kind() == ErrorKind::PermissionDenied
+                            && !attributes.owner_declared => {}
+                    result => result?,
+                }
             }
         }
         file.set_permissions(Permissions::from_mode(attributes.mode))?;
         file.write_all(bytes)?;
         file.sync_all()?;
         Ok(temporary)
+    }
+}
+
+fn remove_left(folder: &Path, start: &OsStr) {
+    for child in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_temporary =
+            child.file_name().as_encoded_bytes().starts_with(start.as_encoded_bytes());
+        let age = || child.metadata().ok()?.modified().ok()?.elapsed().ok();
+        if is_temporary && age().is_some_and(|age| age > LEFT) {
+            let _ = std::fs::remove_file(child.path());
+        }
     }
 }
 

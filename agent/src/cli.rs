@@ -23,7 +23,7 @@ pub(crate) enum Command {
     /// Renders the files, runs the daemon, follows the store: the ENTRYPOINT of an image
     #[command(after_long_help = RUN_HELP)]
     Run(Box<RunArgs>),
-    /// Renders the files once and ends: an init container, or a look at what would be there
+    /// Renders the files once and ends: for an init container
     #[command(after_long_help = RENDER_HELP)]
     Render(Box<RenderArgs>),
     /// Prints completions for a shell
@@ -40,7 +40,8 @@ the files and the daemon stay as they are. Without a manifest, files go to /etc/
 what the image has there, and the daemon gets HUP.
 
 Exit codes: the daemon's own; 128+n where signal n ended it; 126 not executable, 127 not found;
-64 wrong usage, 69 no store within --start-timeout, 78 a mistake in the manifest.
+64 wrong usage, 66 no manifest or no file of credentials, 69 nothing to start with within
+--start-timeout, 71 the system refuses, 78 a mistake in the manifest.
 
 Examples:
   etcstack-agent run --role controller --service cinder -- cinder-scheduler
@@ -48,8 +49,12 @@ Examples:
   etcstack-agent run --store dir:/data --role compute,compute@rack7 --service nova -- nova-compute";
 
 const RENDER_HELP: &str = "\
-Exit codes: 0 rendered, 65 a mistake in the keys or the default files, 69 no store within
---start-timeout, 73 a file cannot be written, 78 a mistake in the manifest.";
+Waits for the store and for a load that is under way, and writes the files in place.
+
+Exit codes: 0 rendered, 64 wrong usage, 65 a mistake in the keys or the default files, 66 nothing
+loaded, no manifest or no file of credentials, 69 no store within --start-timeout, 73 a file cannot
+be read or written, 75 a load did not end within it, 77 the store refuses the user, 78 a mistake in
+the manifest.";
 
 #[derive(Args)]
 pub(crate) struct RunArgs {
@@ -61,7 +66,7 @@ pub(crate) struct RunArgs {
         long,
         env = "ETCSTACK_START_TIMEOUT",
         value_name = "TIME",
-        value_parser = humantime::parse_duration
+        value_parser = etcstack_store::args::duration
     )]
     pub(crate) start_timeout: Option<Duration>,
 
@@ -81,7 +86,7 @@ pub(crate) struct RenderArgs {
         env = "ETCSTACK_START_TIMEOUT",
         value_name = "TIME",
         default_value = "60s",
-        value_parser = humantime::parse_duration
+        value_parser = etcstack_store::args::duration
     )]
     pub(crate) start_timeout: Duration,
 }
@@ -96,16 +101,20 @@ pub(crate) struct CommonArgs {
     #[arg(long, env = "ETCSTACK_SERVICE", value_name = "NAME")]
     pub(crate) service: Option<String>,
 
-    /// What the image needs [default: /etc/etcstack/agent.toml, where it is there]
+    /// What the image needs [default: /etc/etcstack/agent.toml, if it exists]
     #[arg(long, env = "ETCSTACK_MANIFEST", value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
 
     /// Where the folder of a service stands when no manifest names its files
-    #[arg(long, value_name = "FOLDER", default_value = "/etc")]
+    #[arg(long, env = "ETCSTACK_ETC", value_name = "FOLDER", default_value = "/etc")]
     pub(crate) etc: PathBuf,
 
     /// Start on the image's own files where the store has no key of the service
-    #[arg(long, env = "ETCSTACK_ALLOW_EMPTY")]
+    #[arg(
+        long,
+        env = "ETCSTACK_ALLOW_EMPTY",
+        value_parser = clap::builder::BoolishValueParser::new()
+    )]
     pub(crate) allow_empty: bool,
 
     /// How to write the agent's own log, to standard error

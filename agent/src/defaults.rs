@@ -26,7 +26,10 @@ pub(crate) fn read(target: &Target) -> std::result::Result<Option<(PathBuf, Vec<
         DefaultAt::Found(shared) => (&target.path, find(shared, &target.path)),
     };
     read.map_err(|error| {
-        let message = format!("the image's default for {} cannot be had: {error}", target.name);
+        let message = format!(
+            "the image's default for it cannot be read or noted beside it: {error}; \
+             name a default in the manifest, or mount a writable folder"
+        );
         Problem::new(Place::file(path), message)
     })
 }

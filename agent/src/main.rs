@@ -34,8 +34,9 @@ fn main() -> ExitCode {
         Command::Run(args) => start(&args.common).and_then(|setup| run::run(setup, args)),
         Command::Render(args) => start(&args.common).and_then(|setup| render::run(setup, args)),
         Command::Completions { shell } => {
-            let mut stdout = std::io::stdout();
-            clap_complete::generate(*shell, &mut Cli::command(), "etcstack-agent", &mut stdout);
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "etcstack-agent", &mut script);
+            let _ = std::io::stdout().write_all(&script);
             Ok(ExitCode::SUCCESS)
         }
     };

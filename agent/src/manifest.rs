@@ -113,7 +113,8 @@ impl Default for Stop {
 #[serde(deny_unknown_fields, default)]
 struct ManifestFile {
     service: Option<String>,
-    role: Option<String>,
+    #[serde(deserialize_with = "layers")]
+    role: Option<Layers>,
     file: Vec<FileEntry>,
     reload: Reload,
     stop: Stop,
@@ -166,7 +167,7 @@ impl Manifest {
         })?;
         let layers = match (&args.role, file.role) {
             (Some(layers), _) => layers.clone(),
-            (None, Some(role)) => role.parse().map_err(|message| Failure::new(78, message))?,
+            (None, Some(layers)) => layers,
             (None, None) => {
                 let message = "which role is this? say --role ROLE, or role = in the manifest";
                 return Err(Failure::new(64, message));
@@ -181,7 +182,7 @@ impl Manifest {
             allow_empty: args.allow_empty,
             files: None,
         };
-        if let Some(path) = path {
+        if let Some(path) = path.filter(|_| !file.file.is_empty()) {
             let folder = path.parent().unwrap_or(Path::new(""));
             let target = |entry| manifest.declared(entry, folder);
             manifest.files = Some(file.file.into_iter().map(target).collect());
@@ -241,10 +242,11 @@ fn parse(path: &Path, text: &str) -> Result<ManifestFile, Failure> {
         let offset = error.span().map_or(0, |span| span.start);
         problem(offset, &error.message().replace('\n', "; "))
     })?;
-    let mut names = BTreeSet::new();
+    let (mut names, mut paths) = (BTreeSet::new(), BTreeSet::new());
     for entry in &file.file {
-        if !names.insert(entry.name.get_ref()) {
-            return Err(problem(entry.name.span().start, "this file stands here twice"));
+        if !names.insert(entry.name.get_ref()) || !paths.insert(&entry.path) {
+            let message = "this file stands here twice, by its name or its path";
+            return Err(problem(entry.name.span().start, message));
         }
     }
     Ok(file)
@@ -261,14 +263,22 @@ fn read<'de, D: Deserializer<'de>, T>(
 fn signal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Signal, D::Error> {
     read(deserializer, |text| {
         let name = format!("SIG{}", text.strip_prefix("SIG").unwrap_or(text));
-        Signal::from_str(&name).map_err(|_| format!("{text:?} is no signal; write HUP or USR1"))
+        match Signal::from_str(&name) {
+            Ok(Signal::SIGKILL | Signal::SIGSTOP) => {
+                Err(format!("no daemon can catch {text}; write HUP or USR1"))
+            }
+            Ok(signal) => Ok(signal),
+            Err(_) => Err(format!("{text:?} is no signal; write HUP or USR1")),
+        }
     })
 }
 
 fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    read(deserializer, |text| {
-        humantime::parse_duration(text).map_err(|error| format!("{error}; write 2s or 500ms"))
-    })
+    read(deserializer, etcstack_store::args::duration)
+}
+
+fn layers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Layers>, D::Error> {
+    read(deserializer, |text| text.parse().map(Some))
 }
 
 fn dialect<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Dialect>, D::Error> {
@@ -378,12 +388,22 @@ mod tests {
     }
 
     #[test]
+    fn a_manifest_without_files_means_any() {
+        let manifest = load(&["--etc", "/e"], Some("service = 's'\nrole = 'r'")).unwrap();
+        let targets = manifest.targets(BTreeSet::from(["x.conf"]));
+        assert_eq!(targets[0].path, Path::new("/e/s/x.conf"));
+    }
+
+    #[test]
     fn mistakes_have_a_place() {
         for (text, message) in [
             ("service = 1", "/m/agent.toml:1:11: invalid type"),
             ("x = 1", "/m/agent.toml:1:1: unknown field `x`"),
             ("service = 's'\n[[file]]\nname = 'a'", "/m/agent.toml:2:1: missing field `path`"),
             ("[reload]\nsignal = 'NO'", "/m/agent.toml:2:10: \"NO\" is no signal"),
+            ("[reload]\nsignal = 'KILL'", "/m/agent.toml:2:10: no daemon can catch KILL"),
+            ("[stop]\ngrace = '400days'", "/m/agent.toml:2:9: a year is the longest"),
+            ("role = '_x'", "/m/agent.toml:1:8: \"_x\" is no role"),
             ("[reload]\nmin_interval = '2'", "/m/agent.toml:2:16: time unit needed"),
             ("[[file]]\nname='a'\npath='p'\nmode = '99'", "/m/agent.toml:4:8: \"99\" is no mode"),
             (

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use etcstack_config::Entries;
 use etcstack_config::key::{Key, variable_key};
 use etcstack_config::layers::ServiceConfig;
-use etcstack_config::problem::Problems;
+use etcstack_config::problem::{Problem, Problems};
 use etcstack_config::render::{DefaultFile, FileInputs, render};
 use etcstack_config::variables::{Scope, Variables};
 use etcstack_store::View;
@@ -18,14 +18,22 @@ use crate::manifest::{Manifest, Target};
 pub(crate) struct Reconciler {
     pub(crate) manifest: Manifest,
     environment: Variables,
-    /// What each file's bytes were made of, by the file's name.
-    applied: BTreeMap<String, FileInputs>,
+    /// What each file's bytes were made of, by the file's name; `None` if that is not known.
+    applied: BTreeMap<String, Option<FileInputs>>,
     /// Files of the service that the manifest does not name, as far as they have been reported.
     foreign: BTreeSet<String>,
 }
 
-/// A file as it should be.
+/// Why there is nothing to apply.
 #[derive(Debug)]
+pub(crate) enum NotRendered {
+    /// The state has these mistakes; only another state can mend them.
+    Refused(Problems),
+    /// A default file cannot be read or noted; trying again may help.
+    Unreadable(Problem),
+}
+
+/// A file as it should be.
 pub(crate) struct Wanted {
     pub(crate) target: Target,
     /// `None` where it should not be there.
@@ -66,9 +74,10 @@ impl Reconciler {
     /// Renders the files whose inputs have changed since they were last applied.
     ///
     /// All problems of all files are found; with any, no file is to be touched.
-    pub(crate) fn render(&mut self, entries: &Entries) -> Result<Vec<Wanted>, Problems> {
+    pub(crate) fn render(&mut self, entries: &Entries) -> Result<Vec<Wanted>, NotRendered> {
         let Manifest { layers, service, .. } = &self.manifest;
-        let mut config = ServiceConfig::resolve(entries, layers, service)?;
+        let mut config =
+            ServiceConfig::resolve(entries, layers, service).map_err(NotRendered::Refused)?;
         let general = std::mem::take(&mut config.general);
         let scope = Scope { general, environment: self.environment.clone() };
         let names = config.files.keys().chain(self.applied.keys()).map(String::as_str).collect();
@@ -78,20 +87,31 @@ impl Reconciler {
         for target in targets {
             let file = config.files.remove(&target.name).unwrap_or_default();
             let inputs = FileInputs::new(target.dialect, file, &scope);
-            if self.applied.get(&target.name) == Some(&inputs) {
+            if self
+                .applied
+                .get(&target.name)
+                .is_some_and(|applied| applied.as_ref() == Some(&inputs))
+            {
                 continue;
             }
-            if let Some(bytes) = problems.take(render_target(&target, &inputs)) {
+            let default = defaults::read(&target).map_err(NotRendered::Unreadable)?;
+            let default = default.as_ref().map(|(path, bytes)| DefaultFile { path, bytes });
+            if let Some(bytes) = problems.take(render(&inputs, default)) {
                 wanted.push(Wanted { target, bytes, inputs });
             }
         }
         self.report_foreign(config.files.keys());
-        problems.or_ok(wanted)
+        problems.or_ok(wanted).map_err(NotRendered::Refused)
     }
 
     /// Notes that these files are now on disk.
     pub(crate) fn applied(&mut self, wanted: Vec<Wanted>) {
-        self.applied.extend(wanted.into_iter().map(|file| (file.target.name, file.inputs)));
+        self.applied.extend(wanted.into_iter().map(|file| (file.target.name, Some(file.inputs))));
+    }
+
+    /// Notes that it is not known what is on disk of these files.
+    pub(crate) fn forget(&mut self, wanted: Vec<Wanted>) {
+        self.applied.extend(wanted.into_iter().map(|file| (file.target.name, None)));
     }
 
     fn report_foreign<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
@@ -104,10 +124,4 @@ impl Reconciler {
             }
         }
     }
-}
-
-fn render_target(target: &Target, inputs: &FileInputs) -> Result<Option<Vec<u8>>, Problems> {
-    let default = defaults::read(target)?;
-    let default = default.as_ref().map(|(path, bytes)| DefaultFile { path, bytes });
-    render(inputs, default)
 }

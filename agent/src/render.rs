@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::apply::{Applied, apply};
 use crate::cli::RenderArgs;
+use crate::reconcile::NotRendered;
 use crate::{Failure, Setup};
 
 /// Renders the first whole state of the store and names the files that it wrote.
@@ -15,7 +16,9 @@ pub(crate) fn run(setup: Setup, args: &RenderArgs) -> Result<ExitCode, Failure> 
     let Setup { store, mut reconciler, runtime } = setup;
     let deadline = Instant::now() + args.start_timeout;
     let view = reconciler.view();
-    let snapshot = runtime.block_on(first_state(&store, view, deadline))?;
+    let snapshot = runtime.block_on(first_state(&store, view, deadline));
+    runtime.shutdown_background();
+    let snapshot = snapshot?;
     if reconciler.is_empty(&snapshot.entries) && !reconciler.manifest.allow_empty {
         let (layers, service) = (&reconciler.manifest.layers, &reconciler.manifest.service);
         let message = format!(
@@ -24,8 +27,10 @@ pub(crate) fn run(setup: Setup, args: &RenderArgs) -> Result<ExitCode, Failure> 
         );
         return Err(Failure::new(66, message)); // EX_NOINPUT
     }
-    let wanted =
-        reconciler.render(&snapshot.entries).map_err(|problems| Failure::new(65, problems))?;
+    let wanted = reconciler.render(&snapshot.entries).map_err(|error| match error {
+        NotRendered::Refused(problems) => Failure::new(65, problems), // EX_DATAERR
+        NotRendered::Unreadable(problem) => Failure::new(73, problem), // EX_CANTCREAT
+    })?;
     let mut applied = Applied::default();
     apply(&wanted, &mut applied).map_err(|error| Failure::new(73, error))?; // EX_CANTCREAT
     let mut stdout = std::io::stdout();

@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use etcstack_config::problem::Problems;
+use etcstack_config::problem::{Problem, Problems};
 use etcstack_store::{Event, Follower, Snapshot, Store};
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep_until};
 
 use crate::apply::{Applied, apply};
 use crate::cli::RunArgs;
-use crate::reconcile::{Reconciler, Wanted};
+use crate::reconcile::{NotRendered, Reconciler, Wanted};
 use crate::supervise::{Daemon, Reloader, Signals, is_stop, reap};
 use crate::{Failure, Setup};
 
@@ -24,7 +24,7 @@ pub(crate) fn run(setup: Setup, args: &RunArgs) -> Result<ExitCode, Failure> {
     if let Err(error) = nix::sys::prctl::set_child_subreaper(true) {
         tracing::warn!(%error, "orphans of the daemon will not be reaped");
     }
-    runtime.block_on(async {
+    let result = runtime.block_on(async {
         let mut signals =
             Signals::listen().map_err(|error| Failure::new(71, format!("signals: {error}")))?;
         let mut agent = Agent::new(store, reconciler, args);
@@ -33,7 +33,10 @@ pub(crate) fn run(setup: Setup, args: &RunArgs) -> Result<ExitCode, Failure> {
             daemon.end_leftovers(&mut signals).await;
         }
         Ok(ExitCode::from(code))
-    })
+    });
+    // Whatever still reads a directory somewhere has no say in when we end.
+    runtime.shutdown_background();
+    result
 }
 
 struct Agent<'a> {
@@ -109,9 +112,13 @@ impl<'a> Agent<'a> {
     }
 
     fn next_timer(&self) -> Option<Instant> {
+        if self.kill_at.is_some() {
+            // The daemon is to end; nothing else is done any more.
+            return self.kill_at;
+        }
         let unwritten = self.unwritten.as_ref().map(|unwritten| unwritten.at);
         let reload = self.daemon.as_ref().and_then(|_| self.reloader.due());
-        [unwritten, reload, self.kill_at, self.start_by].into_iter().flatten().min()
+        [unwritten, reload, self.start_by].into_iter().flatten().min()
     }
 
     /// Returns the exit code when it is time to end.
@@ -137,21 +144,15 @@ impl<'a> Agent<'a> {
 
     fn on_timer(&mut self) -> Result<(), Failure> {
         let now = Instant::now();
-        if self.kill_at.is_some_and(|at| at <= now)
-            && let Some(daemon) = &self.daemon
-        {
-            tracing::warn!("the daemon did not end within its grace period; killing it");
-            daemon.kill_group();
-            // Once more if even that takes long, as with a process in uninterruptible sleep.
-            self.kill_at = Some(now + Duration::from_secs(10));
+        if self.kill_at.is_some() {
+            self.kill(now);
+            return Ok(());
         }
         if self.start_by.is_some_and(|at| at <= now) {
             let (timeout, reason) = (self.start_timeout, &self.waiting_for);
             return Err(Failure::new(69, format!("not started within {timeout:?}: {reason}")));
         }
-        if let Some(daemon) = &self.daemon
-            && self.kill_at.is_none()
-        {
+        if let Some(daemon) = &self.daemon {
             self.reloader.fire(daemon, now);
         }
         if self.unwritten.as_ref().is_some_and(|unwritten| unwritten.at <= now)
@@ -162,11 +163,24 @@ impl<'a> Agent<'a> {
         Ok(())
     }
 
+    fn kill(&mut self, now: Instant) {
+        if let Some(daemon) =
+            self.daemon.as_ref().filter(|_| self.kill_at.is_some_and(|at| at <= now))
+        {
+            tracing::warn!("the daemon did not end within its grace period; killing it");
+            daemon.kill_group();
+            // Once more if even that takes long, as with a process in uninterruptible sleep.
+            self.kill_at = Some(now + Duration::from_secs(10));
+        }
+    }
+
     fn on_event(&mut self, event: Option<Event>) -> Result<(), Failure> {
         match event {
             Some(Event::State(snapshot)) => return self.take(snapshot, None),
             Some(Event::Loading) => self.wait("a load is under way; waiting for all of it"),
-            Some(Event::Back) => tracing::info!("the store is back; nothing has changed"),
+            Some(Event::Back) => {
+                tracing::info!("the store is back or a load is complete; nothing has changed");
+            }
             Some(Event::Lost(error)) => {
                 self.waiting_for = error.to_string();
                 let running = if self.daemon.is_some() { "; the daemon runs on" } else { "" };
@@ -202,18 +216,20 @@ impl<'a> Agent<'a> {
         let begun = Instant::now();
         let wanted = match self.render(&snapshot) {
             Ok(wanted) => wanted,
-            Err(problems) => {
+            Err(NotRendered::Refused(problems)) => {
                 self.refuse(revision, &problems);
+                return Ok(());
+            }
+            Err(NotRendered::Unreadable(problem)) => {
+                self.try_again(snapshot, backoff, &problem.to_string());
                 return Ok(());
             }
         };
         // A newer good state replaces one that could not be written.
         self.unwritten = None;
         if let Err(error) = apply(&wanted, &mut self.owed) {
-            let mut backoff = backoff.unwrap_or_else(retries);
-            let pause = backoff.next().unwrap_or_default();
-            self.wait(&format!("{error}; trying again in {pause:.1?}"));
-            self.unwritten = Some(Unwritten { snapshot, at: Instant::now() + pause, backoff });
+            self.reconciler.forget(wanted);
+            self.try_again(snapshot, backoff, &error.to_string());
             return Ok(());
         }
         self.revision = revision;
@@ -221,13 +237,21 @@ impl<'a> Agent<'a> {
         self.tell(revision, begun)
     }
 
+    fn try_again(&mut self, snapshot: Snapshot, backoff: Option<ExponentialBackoff>, reason: &str) {
+        let mut backoff = backoff.unwrap_or_else(retries);
+        let pause = backoff.next().unwrap_or_default();
+        tracing::error!(revision = snapshot.revision, "{reason}; trying again in {pause:.1?}");
+        reason.clone_into(&mut self.waiting_for);
+        self.unwritten = Some(Unwritten { snapshot, at: Instant::now() + pause, backoff });
+    }
+
     /// Rendering is ours alone: should it ever panic, the daemon does not have to pay for it.
-    fn render(&mut self, snapshot: &Snapshot) -> Result<Vec<Wanted>, Problems> {
+    fn render(&mut self, snapshot: &Snapshot) -> Result<Vec<Wanted>, NotRendered> {
         let reconciler = &mut self.reconciler;
         catch_unwind(AssertUnwindSafe(|| reconciler.render(&snapshot.entries))).unwrap_or_else(
             |_| {
                 let message = "rendering failed; this is a mistake in the agent, please report it";
-                Err(etcstack_config::problem::Problem::key("_etcstack", message).into())
+                Err(NotRendered::Refused(Problem::key("_etcstack", message).into()))
             },
         )
     }

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 pub(crate) use reload::Reloader;
 pub(crate) use signals::{Signals, is_stop};
@@ -101,21 +100,7 @@ impl Daemon {
 /// This is the only place that waits: two would steal each other's results.
 pub(crate) fn reap(daemon: Option<&Daemon>) -> Option<u8> {
     let mut code = None;
-    loop {
-        let status = match waitpid(Pid::from_raw(-1), Some(WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) | Err(Errno::ECHILD) => return code,
-            Ok(status) => status,
-            Err(Errno::EINTR) => continue,
-            Err(error) => {
-                tracing::error!(%error, "cannot wait for processes");
-                return code;
-            }
-        };
-        let (pid, ended) = match status {
-            WaitStatus::Exited(pid, code) => (pid, u8::try_from(code & 0xff).unwrap_or(u8::MAX)),
-            WaitStatus::Signaled(pid, signal, _) => (pid, 128 + signal as u8),
-            _ => continue,
-        };
+    while let Some((pid, ended)) = crate::sys::reap_one() {
         if daemon.is_some_and(|daemon| daemon.pid == pid) {
             tracing::info!(code = ended, "the daemon has ended");
             code = Some(ended);
@@ -123,4 +108,5 @@ pub(crate) fn reap(daemon: Option<&Daemon>) -> Option<u8> {
             tracing::debug!(pid = pid.as_raw(), "reaped an orphan");
         }
     }
+    code
 }

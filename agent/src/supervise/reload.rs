@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use super::Daemon;
 use crate::manifest::Reload;
 
-/// How soon to look again whether the daemon has its handler; doubled up to a second.
+/// How soon to look again whether the daemon has its handler; doubled up to half a minute.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
-const LOOK_SELDOM: Duration = Duration::from_secs(1);
+const LOOK_SELDOM: Duration = Duration::from_secs(30);
 
 /// A reload that is owed, and when.
 #[derive(Debug)]

@@ -24,6 +24,10 @@ async fn owner_and_mode() {
     stage.write("etc/other.conf", "");
     std::fs::set_permissions(stage.path("etc/other.conf"), PermissionsExt::from_mode(0o604))
         .unwrap();
+    // The bytes are right already, the mode is not.
+    stage.write("etc/secret.conf", "[DEFAULT]\n#debug = false\n");
+    std::fs::set_permissions(stage.path("etc/secret.conf"), PermissionsExt::from_mode(0o666))
+        .unwrap();
     stage.run(&[]).await;
     let metadata = std::fs::metadata(stage.path("etc/secret.conf")).unwrap();
     assert_eq!(

@@ -125,3 +125,46 @@ async fn a_log_that_nobody_reads_does_not_end_the_agent() {
     agent.kill().unwrap();
     agent.wait().unwrap();
 }
+
+/// What is owed when the end comes is owed no more; and waiting for the end costs nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_signal_and_no_work_after_a_stop() {
+    let stage = Stage::loaded().await;
+    let text = stage.read("agent.toml").replace("'0s'", "'1s'");
+    stage.write("agent.toml", &format!("{text}[stop]\ngrace = '3s'\n"));
+    let mut agent = stage.run(&["--on-term", "ignore"]).await;
+    stage.put("DEFAULT/debug", "1").await;
+    agent.wait_for_line("got HUP", PATIENCE).await;
+    stage.put("DEFAULT/debug", "2").await;
+    agent.wait_for_line("applied", PATIENCE).await;
+    agent.signal(Signal::SIGTERM);
+    agent.wait_for_line("got TERM", PATIENCE).await;
+    stage.put("DEFAULT/debug", "3").await;
+    let used = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", agent.pid())).unwrap();
+        let fields = stat.rsplit(')').next().unwrap().split_whitespace().skip(11).take(2);
+        fields.map(|ticks| ticks.parse::<u64>().unwrap()).sum::<u64>()
+    };
+    let mut ticks = used();
+    let before = ticks;
+    while agent.status().is_none() {
+        ticks = std::panic::catch_unwind(used).unwrap_or(ticks);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // Of the three seconds, in hundredths.
+    assert!(ticks - before < 50, "{} ticks", ticks - before);
+    assert_eq!(agent.wait(PATIENCE).await.code(), Some(128 + 9));
+    assert_eq!(count(&agent, "got HUP"), 1);
+    assert!(stage.read("etc/s.conf").contains("debug = 2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_time_signal_is_an_end_as_any_other() {
+    let stage = Stage::loaded().await;
+    let mut agent = stage.run(&[]).await;
+    let line = agent.lines().into_iter().find(|line| line.starts_with("started")).unwrap();
+    let daemon = line.split(' ').nth(1).unwrap().to_owned();
+    let status = std::process::Command::new("kill").args(["-35", &daemon]).status().unwrap();
+    assert!(status.success());
+    assert_eq!(agent.wait(PATIENCE).await.code(), Some(128 + 35));
+}

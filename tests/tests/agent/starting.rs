@@ -64,7 +64,11 @@ async fn mistakes_in_the_manifest_and_on_the_command_line() {
     agent.wait_for_line("agent.toml:3:1: missing field `path`", PATIENCE).await;
     for (arguments, code, message) in [
         (&["run"][..], 64, "COMMAND"),
-        (&["run", "--store", "etcd://u:secret@h", "--", "true"], 64, "--password-file"),
+        (
+            &["run", "--role", "r", "--service", "s", "--store", "etcd://u:secret@h", "--", "true"],
+            64,
+            "--password-file",
+        ),
         (&["run", "--service", "s", "--", "true"], 64, "--role"),
         (&["run", "--role", "r", "--", "true"], 64, "--service"),
         (&["run", "--manifest", "/no/such/file", "--", "true"], 66, "/no/such/file"),
@@ -74,5 +78,24 @@ async fn mistakes_in_the_manifest_and_on_the_command_line() {
         let mut agent = Process::spawn(Command::new(binary("etcstack-agent")).args(arguments));
         assert_eq!(agent.wait(PATIENCE).await.code(), Some(code), "{arguments:?}");
         agent.wait_for_line(message, PATIENCE).await;
+        assert!(!agent.lines().join("\n").contains("secret"));
     }
+    let mut help = Command::new(binary("etcstack-agent"));
+    help.args(["run", "--help"]).env("ETCSTACK_STORE", "etcd://u:secret@h");
+    let mut help = Process::spawn(&mut help);
+    assert!(help.wait(PATIENCE).await.success());
+    assert!(!help.lines().join("\n").contains("secret"));
+}
+
+/// A volume that is mounted late, or one that is full for a while.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_default_that_cannot_be_read_is_tried_again() {
+    let stage = Stage::loaded().await;
+    std::fs::rename(stage.path("default.conf"), stage.path("away")).unwrap();
+    let daemon = stage.daemon(&[]);
+    let mut agent = Process::spawn(stage.agent("run").arg("--").args(daemon));
+    agent.wait_for_line("default.conf: the image's default", PATIENCE).await;
+    std::fs::rename(stage.path("away"), stage.path("default.conf")).unwrap();
+    agent.wait_for_line("listening", PATIENCE).await;
+    assert!(stage.read("etc/s.conf").contains("debug = false"));
 }
