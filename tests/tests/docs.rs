@@ -9,6 +9,7 @@ use std::process::Command;
 use etcstack_config::key::Key;
 use etcstack_tests::{Etcd, PATIENCE, Process, binary};
 
+/// Those that show commands.
 const DOCUMENTS: [&str; 5] = [
     "README.md",
     "docs/keys.md",
@@ -28,11 +29,12 @@ fn read(name: &str) -> String {
 /// The lines of all code blocks in a language.
 fn code(document: &str, language: &str) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut inside = false;
+    // Whether the block that is open is one of them.
+    let mut open = None;
     for line in read(document).lines() {
-        if line.starts_with("```") {
-            inside = line == format!("```{language}");
-        } else if inside {
+        if let Some(name) = line.strip_prefix("```") {
+            open = if open.is_none() { Some(name == language) } else { None };
+        } else if open == Some(true) {
             lines.push(line.to_owned());
         }
     }
@@ -91,6 +93,88 @@ async fn the_manifest_is_one() {
     assert_eq!(Process::spawn(&mut agent).wait(PATIENCE).await.code(), Some(66));
 }
 
+/// The directory of the README's first look, made from the block that shows it: on each line a
+/// path and the file's first line, or one more line of the file before.
+fn first_look(folder: &Path) {
+    let block = code("README.md", "");
+    let start = block.iter().position(|line| line == "bootstrap-data/").unwrap();
+    let mut files: Vec<(&str, String)> = Vec::new();
+    for line in block[start + 1..].iter().take_while(|line| line.starts_with("  ")) {
+        if line.starts_with("   ") {
+            let text = &mut files.last_mut().unwrap().1;
+            text.push_str(line.trim());
+            text.push('\n');
+        } else {
+            let (path, text) = line.trim().split_once("  ").unwrap();
+            files.push((path, format!("{}\n", text.trim())));
+        }
+    }
+    assert!(files.len() >= 3, "{}", block.join("\n"));
+    for (path, text) in files {
+        write(&folder.join("bootstrap-data").join(path), &text);
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    #[allow(clippy::disallowed_methods)]
+    std::fs::write(path, text).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_look_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    first_look(folder.path());
+    write(&path("default.conf"), "[database]\n#connection = <None>\n");
+    write(
+        &path("agent.toml"),
+        "[[file]]\nname = 'glance-api.conf'\npath = 'glance-api.conf'\ndefault = 'default.conf'\n",
+    );
+    let etcd = Etcd::new().await;
+    let mut loader = Command::new(binary("etcstack-loader"));
+    let mut agent = Command::new(binary("etcstack-agent"));
+    loader.args(["load", "bootstrap-data"]);
+    agent.args(["render", "--role", "controller", "--service", "glance"]);
+    agent.args(["--manifest", "agent.toml"]);
+    for command in [&mut loader, &mut agent] {
+        command.current_dir(&folder).env("ETCSTACK_STORE", etcd.url());
+        let mut process = Process::spawn(command);
+        let status = process.wait(PATIENCE).await;
+        assert!(status.success(), "{command:?}: {status}\n{}", process.lines().join("\n"));
+    }
+    let connection = "connection = mysql+pymysql://glance:s3cret@db.internal/glance";
+    let rendered = std::fs::read_to_string(path("glance-api.conf")).unwrap();
+    assert_eq!(rendered, format!("[database]\n{connection}\n"));
+    assert!(read("README.md").contains(connection));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_transaction_is_one() {
+    let lines = code("docs/operators-guide.md", "sh");
+    let start = lines.iter().position(|line| line.starts_with("etcdctl txn")).unwrap();
+    let end = start + lines[start..].iter().position(|line| line == "END").unwrap();
+    let etcd = Etcd::new().await;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &lines[start..=end].join("\n")]);
+    shell.env("ETCDCTL_API", "3").env("ETCDCTL_ENDPOINTS", etcd.address());
+    assert!(Process::spawn(&mut shell).wait(PATIENCE).await.success());
+    assert_eq!(etcd.get("general/MYSQL_HOST").await.as_deref(), Some(&b"db2.internal"[..]));
+    let size = "controller/cinder/cinder.conf/database/max_pool_size";
+    assert_eq!(etcd.get(size).await.as_deref(), Some(&b"20"[..]));
+}
+
+#[test]
+fn every_environment_variable_is_documented() {
+    let guide = read("docs/operators-guide.md");
+    for source in ["agent/src/cli.rs", "loader/src/cli.rs", "store/src/args.rs"] {
+        for text in read(source).split("\"ETCSTACK_").skip(1) {
+            let name = format!("`ETCSTACK_{}`", text.split('"').next().unwrap());
+            assert!(guide.contains(&name), "{source}: {name}");
+        }
+    }
+}
+
 #[test]
 fn keys_in_the_documents_are_keys() {
     let mut found = 0;
@@ -105,9 +189,12 @@ fn keys_in_the_documents_are_keys() {
 
 #[test]
 fn links_lead_somewhere() {
-    for document in DOCUMENTS.iter().chain(&["ARCHITECTURE.md"]) {
-        let folder = Path::new(document).parent().unwrap();
-        for link in read(document).split("](").skip(1) {
+    let decisions = std::fs::read_dir(root().join("docs/decisions")).unwrap();
+    let decisions = decisions.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let documents = DOCUMENTS.iter().chain(&["ARCHITECTURE.md"]).map(|name| (*name).to_owned());
+    for document in documents.chain(decisions.map(|name| format!("docs/decisions/{name}"))) {
+        let folder = Path::new(&document).parent().unwrap();
+        for link in read(&document).split("](").skip(1) {
             let target = link.split([')', '#']).next().unwrap();
             if !target.is_empty() && !target.starts_with("http") {
                 assert!(root().join(folder).join(target).exists(), "{document}: {target}");

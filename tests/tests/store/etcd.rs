@@ -65,15 +65,17 @@ async fn changes_elsewhere_wake_nobody() {
     let store = open(&etcd.url());
     let mut watcher = Watcher::new(&store, view);
     watcher.state().await;
-    let mut looks_until = async |value: &str| {
-        let before = looks.load(Ordering::SeqCst);
-        etcd.put("general/A", value).await;
+    // How many looks there have been when a change of the variable has arrived.
+    let mut looks_at = async |value: &str, more: &[&str]| {
+        let keys = more.iter().copied().chain(["general/A"]);
+        etcd.txn(keys.map(|key| TxnOp::put(key, value, None)).collect()).await;
         watcher.until("general/A", value).await;
-        looks.load(Ordering::SeqCst) - before
+        looks.load(Ordering::SeqCst)
     };
-    looks_until("1").await;
-    let alone = looks_until("2").await;
-    assert!(alone > 0);
+    let first = looks_at("1", &[]).await;
+    let second = looks_at("2", &[]).await;
+    let one = second - first;
+    assert!(one > 0);
     for n in 0..20 {
         for key in ["r/t/t.conf/DEFAULT/a", "r/ss/s.conf/a/b", "general/B", "q/s/s.conf/DEFAULT/a"]
         {
@@ -81,7 +83,10 @@ async fn changes_elsewhere_wake_nobody() {
         }
         etcd.delete("general/B").await;
     }
-    assert_eq!(looks_until("3").await, alone);
+    assert_eq!(looks_at("3", &[]).await, second + one);
+    // What several watches tell of one transaction is one reason to look.
+    looks_at("4", &["r/s/s.conf/DEFAULT/b"]).await;
+    assert_eq!(looks_at("5", &[]).await, second + 3 * one);
 }
 
 #[tokio::test]

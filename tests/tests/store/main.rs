@@ -121,4 +121,15 @@ impl Watcher {
             other => panic!("not lost but {other:?}"),
         }
     }
+
+    /// The next loss that waiting does not help against.
+    async fn lost_for_good(&mut self) -> StoreError {
+        loop {
+            if let Event::Lost(error) = self.event().await
+                && error.is_final()
+            {
+                return error;
+            }
+        }
+    }
 }

@@ -2,15 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use etcstack_store::{Credentials, StoreError};
 use etcstack_tests::{Certificates, Etcd};
 
-use crate::{Watcher, entries, failure, open, open_with, snapshot, view};
+use crate::{Watcher, entries, open, open_with, snapshot, view};
 
 const KEY: &str = "r/s/s.conf/DEFAULT/a";
-const SHORT: Duration = Duration::from_secs(1);
 
 fn credentials(ca: Option<PathBuf>, identity: Option<(PathBuf, PathBuf)>) -> Credentials {
     Credentials { ca, identity, user: None }
@@ -51,7 +49,7 @@ async fn what_is_missing_is_said() {
         ("another client certificate", credentials(ca, Some(other.client())), &ours),
     ] {
         let store = open_with(&etcd.url(), given).unwrap();
-        let error = failure(&store, SHORT).await;
+        let error = Watcher::new(&store, view(&["s"])).lost().await;
         assert!(matches!(error, StoreError::Unavailable { .. }), "{what}: {error:?}");
         let text = error.to_string();
         assert!(text.contains(&etcd.address()), "{what}: {text}");
@@ -68,7 +66,7 @@ async fn the_wrong_scheme() {
     let over_tls = open_with(&format!("etcds://{}", plain.address()), complete).unwrap();
     let over_plain = open(&format!("etcd://{}", tls.address()));
     for (store, etcd) in [(over_tls, plain), (over_plain, tls)] {
-        let error = failure(&store, SHORT).await;
+        let error = Watcher::new(&store, view(&["s"])).lost().await;
         println!("{error}");
         assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
         assert!(error.to_string().contains(&etcd.address()), "{error}");

@@ -83,10 +83,14 @@ impl Home {
                 clock
             }
             (Self::Etcd(etcd), pairs) => {
-                let puts: Vec<_> = pairs.iter().map(|(k, v)| format!("put {k} '{v}'")).collect();
+                // etcdctl 3.4 keeps only a part of what single quotes hold here.
+                let puts: Vec<_> = pairs.iter().map(|(k, v)| format!("put {k} {v:?}")).collect();
                 let clock = command(&format!("etcdctl txn\n      {}", puts.join("\n      ")));
                 // No conditions; what to do if they hold; nothing to do if not.
                 etcdctl(etcd, &["txn"], &format!("\n{}\n\n\n", puts.join("\n"))).await;
+                for (key, value) in pairs {
+                    assert_eq!(etcd.get(key).await.as_deref(), Some(value.as_bytes()), "{key}");
+                }
                 clock
             }
             (Self::Dir { folder, .. }, [(key, value)]) => {
@@ -112,7 +116,7 @@ impl Home {
                 println!("\n  export ETCDCTL_API=3 ETCDCTL_ENDPOINTS={}", etcd.address());
                 println!("  etcdctl get --prefix ''");
                 println!("  etcdctl put controller/cinder/cinder.conf/DEFAULT/debug False");
-                println!("  etcdctl put general/LOG_STYLE json");
+                println!("  etcdctl put general/LOG_STYLE text");
             }
             Self::Dir { folder, .. } => {
                 println!("\n  $EDITOR {}/data/controller/cinder/cinder.conf", folder.display());
