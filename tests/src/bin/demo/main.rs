@@ -37,6 +37,12 @@ struct Arguments {
 
 fn main() {
     let arguments = Arguments::parse();
+    std::panic::set_hook(Box::new(|info| {
+        let payload = info.payload();
+        let owned = payload.downcast_ref::<String>().map(String::as_str);
+        let reason = owned.or(payload.downcast_ref().copied()).unwrap_or_default();
+        eprintln!("\nThis did not happen: {reason}");
+    }));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let ended = runtime.block_on(async {
         let mut interrupt = signal(SignalKind::interrupt()).unwrap();
