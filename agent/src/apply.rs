@@ -13,10 +13,10 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use etcstack_config::render::FileInputs;
 use thiserror::Error;
 
 use crate::manifest::{OnChange, Owner, Target};
-use crate::reconcile::Wanted;
 
 /// Readable by the group and by nobody else: files hold passwords.
 const DEFAULT_MODE: u32 = 0o640;
@@ -39,6 +39,15 @@ fn hint(error: &Error) -> &'static str {
         ErrorKind::ReadOnlyFilesystem => "; put a writable volume there",
         _ => "",
     }
+}
+
+/// A file as it should be.
+pub(crate) struct Wanted {
+    pub(crate) target: Target,
+    /// `None` where it should not be there.
+    pub(crate) bytes: Option<Vec<u8>>,
+    /// What the bytes were made of.
+    pub(crate) inputs: FileInputs,
 }
 
 /// What was done.

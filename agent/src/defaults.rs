@@ -53,14 +53,34 @@ fn find(shared: &Path, path: &Path) -> Result<Option<(PathBuf, Vec<u8>)>> {
     Ok(None)
 }
 
-/// The files of a folder, by their names, of which an agent has noted the default.
-pub(crate) fn noted_in(folder: &Path) -> Vec<String> {
-    let Ok(children) = std::fs::read_dir(folder) else { return Vec::new() };
-    let name = |child: std::fs::DirEntry| {
-        let name = child.file_name().into_string().ok()?;
-        name.strip_suffix(COPY).or(name.strip_suffix(NONE)).map(str::to_owned)
-    };
-    children.flatten().filter_map(name).collect()
+/// The files of a service, by their names, of which the image has a default or an agent has noted
+/// whether there is one.
+pub(crate) fn known_files(folder: &Path, shared: &Path) -> Vec<String> {
+    let mut known = files_below(shared);
+    let noted =
+        |name: String| name.strip_suffix(COPY).or(name.strip_suffix(NONE)).map(str::to_owned);
+    known.extend(files_below(folder).into_iter().filter_map(noted));
+    known
+}
+
+/// The files below a folder, by their paths inside it.
+fn files_below(folder: &Path) -> Vec<String> {
+    let mut files = Vec::new();
+    let mut folders = vec![(folder.to_owned(), String::new())];
+    while let Some((folder, inside)) = folders.pop() {
+        for child in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(name) = child.file_name().into_string() else { continue };
+            // What is behind a symlink is not the agent's.
+            match child.file_type() {
+                Ok(kind) if kind.is_dir() => {
+                    folders.push((child.path(), format!("{inside}{name}/")));
+                }
+                Ok(kind) if kind.is_file() => files.push(format!("{inside}{name}")),
+                _ => {}
+            }
+        }
+    }
+    files
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {

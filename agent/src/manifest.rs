@@ -32,7 +32,7 @@ pub(crate) struct Manifest {
     /// `None` where no manifest says which files there are: any that the store has.
     files: Option<Vec<Target>>,
     /// The service's folder for files that no manifest names.
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 /// A file that the agent keeps.
@@ -195,7 +195,7 @@ impl Manifest {
         let name = entry.name.into_inner();
         let default = match entry.default {
             Some(path) => DefaultAt::Declared(folder.join(path)),
-            None => DefaultAt::Found(Path::new(SHARED_DEFAULTS).join(&self.service).join(&name)),
+            None => DefaultAt::Found(self.shared().join(&name)),
         };
         Target {
             path: folder.join(entry.path),
@@ -208,25 +208,26 @@ impl Manifest {
         }
     }
 
-    /// The files to keep: those that the manifest names, or else the known ones and those that
-    /// an agent before this one has kept.
-    pub(crate) fn targets(&self, known: BTreeSet<&str>) -> Vec<Target> {
+    /// The image's folder of defaults for the service.
+    pub(crate) fn shared(&self) -> PathBuf {
+        Path::new(SHARED_DEFAULTS).join(&self.service)
+    }
+
+    /// The files to keep: those that the manifest names, or else the known ones.
+    pub(crate) fn targets(&self, known: impl FnOnce() -> BTreeSet<String>) -> Vec<Target> {
         if let Some(files) = &self.files {
             return files.clone();
         }
-        let noted = crate::defaults::noted_in(&self.folder);
-        let names: BTreeSet<&str> =
-            known.into_iter().chain(noted.iter().map(String::as_str)).collect();
-        let target = |name: &str| Target {
-            name: name.to_owned(),
-            path: self.folder.join(name),
-            default: DefaultAt::Found(Path::new(SHARED_DEFAULTS).join(&self.service).join(name)),
-            dialect: Dialect::by_name(name),
+        let target = |name: String| Target {
+            path: self.folder.join(&name),
+            default: DefaultAt::Found(self.shared().join(&name)),
+            dialect: Dialect::by_name(&name),
             owner: None,
             mode: None,
             on_change: OnChange::default(),
+            name,
         };
-        names.into_iter().map(target).collect()
+        known().into_iter().map(target).collect()
     }
 }
 
@@ -356,7 +357,7 @@ mod tests {
         assert_eq!(manifest.reload.signal, Signal::SIGUSR1);
         assert_eq!(manifest.reload.min_interval, Duration::from_millis(500));
         assert_eq!(manifest.stop.grace, Duration::from_secs(60));
-        let targets = manifest.targets(BTreeSet::from(["other.conf"]));
+        let targets = manifest.targets(|| BTreeSet::from(["other.conf".to_owned()]));
         let root = Owner { user: Uid::from_raw(0), group: Gid::from_raw(0) };
         assert_eq!(
             targets[0],
@@ -379,7 +380,7 @@ mod tests {
     fn without_a_manifest() {
         let manifest = load(&["--role", "r", "--service", "glance", "--etc", "/e"], None).unwrap();
         assert_eq!(manifest.reload.signal, Signal::SIGHUP);
-        let targets = manifest.targets(BTreeSet::from(["glance-api.conf"]));
+        let targets = manifest.targets(|| BTreeSet::from(["glance-api.conf".to_owned()]));
         assert_eq!(targets[0].path, Path::new("/e/glance/glance-api.conf"));
         let shared = "/usr/share/etcstack/glance/glance-api.conf";
         assert_eq!(targets[0].default, DefaultAt::Found(shared.into()));
@@ -390,7 +391,7 @@ mod tests {
     #[test]
     fn a_manifest_without_files_means_any() {
         let manifest = load(&["--etc", "/e"], Some("service = 's'\nrole = 'r'")).unwrap();
-        let targets = manifest.targets(BTreeSet::from(["x.conf"]));
+        let targets = manifest.targets(|| BTreeSet::from(["x.conf".to_owned()]));
         assert_eq!(targets[0].path, Path::new("/e/s/x.conf"));
     }
 

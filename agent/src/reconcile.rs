@@ -10,8 +10,9 @@ use etcstack_config::render::{DefaultFile, FileInputs, render};
 use etcstack_config::variables::{Scope, Variables};
 use etcstack_store::View;
 
+use crate::apply::Wanted;
 use crate::defaults;
-use crate::manifest::{Manifest, Target};
+use crate::manifest::Manifest;
 
 /// Knows what was rendered last, so that a change renders only the files that it concerns.
 #[derive(Debug)]
@@ -31,14 +32,6 @@ pub(crate) enum NotRendered {
     Refused(Problems),
     /// A default file cannot be read or noted; trying again may help.
     Unreadable(Problem),
-}
-
-/// A file as it should be.
-pub(crate) struct Wanted {
-    pub(crate) target: Target,
-    /// `None` where it should not be there.
-    pub(crate) bytes: Option<Vec<u8>>,
-    inputs: FileInputs,
 }
 
 impl Reconciler {
@@ -80,8 +73,13 @@ impl Reconciler {
             ServiceConfig::resolve(entries, layers, service).map_err(NotRendered::Refused)?;
         let general = std::mem::take(&mut config.general);
         let scope = Scope { general, environment: self.environment.clone() };
-        let names = config.files.keys().chain(self.applied.keys()).map(String::as_str).collect();
-        let targets = self.manifest.targets(names);
+        let targets = self.manifest.targets(|| {
+            let known = defaults::known_files(&self.manifest.folder, &self.manifest.shared());
+            known
+                .into_iter()
+                .chain(config.files.keys().chain(self.applied.keys()).cloned())
+                .collect()
+        });
         let mut wanted = Vec::new();
         let mut problems = Problems::default();
         for target in targets {

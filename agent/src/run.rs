@@ -11,9 +11,9 @@ use etcstack_store::{Event, Follower, Snapshot, Store};
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep_until};
 
-use crate::apply::{Applied, apply};
+use crate::apply::{Applied, Wanted, apply};
 use crate::cli::RunArgs;
-use crate::reconcile::{NotRendered, Reconciler, Wanted};
+use crate::reconcile::{NotRendered, Reconciler};
 use crate::supervise::{Daemon, Reloader, Signals, is_stop, reap};
 use crate::{Failure, Setup};
 
@@ -52,6 +52,8 @@ struct Agent<'a> {
     unwritten: Option<Unwritten>,
     /// What was written and the daemon does not know of.
     owed: Applied,
+    /// When to follow the store anew, should following it have failed.
+    follow_at: Option<Instant>,
     /// When the daemon is killed if it has not ended.
     kill_at: Option<Instant>,
     /// When to give up if nothing could be started.
@@ -81,6 +83,7 @@ impl<'a> Agent<'a> {
             revision: 0,
             unwritten: None,
             owed: Applied::default(),
+            follow_at: None,
             kill_at: None,
             start_by: timeout.map(|timeout| Instant::now() + timeout),
             start_timeout: timeout.unwrap_or_default(),
@@ -106,9 +109,14 @@ impl<'a> Agent<'a> {
                     }
                 }
                 () = timer => self.on_timer()?,
-                event = self.follower.next(), if self.kill_at.is_none() => self.on_event(event)?,
+                event = self.follower.next(), if self.listens() => self.on_event(event)?,
             }
         }
+    }
+
+    /// Whether a change of the store is of any interest.
+    fn listens(&self) -> bool {
+        self.kill_at.is_none() && self.follow_at.is_none()
     }
 
     fn next_timer(&self) -> Option<Instant> {
@@ -118,7 +126,7 @@ impl<'a> Agent<'a> {
         }
         let unwritten = self.unwritten.as_ref().map(|unwritten| unwritten.at);
         let reload = self.daemon.as_ref().and_then(|_| self.reloader.due());
-        [unwritten, reload, self.start_by].into_iter().flatten().min()
+        [unwritten, reload, self.start_by, self.follow_at].into_iter().flatten().min()
     }
 
     /// Returns the exit code when it is time to end.
@@ -151,6 +159,10 @@ impl<'a> Agent<'a> {
         if self.start_by.is_some_and(|at| at <= now) {
             let (timeout, reason) = (self.start_timeout, &self.waiting_for);
             return Err(Failure::new(69, format!("not started within {timeout:?}: {reason}")));
+        }
+        if self.follow_at.is_some_and(|at| at <= now) {
+            self.follow_at = None;
+            self.follower = self.store.follow(self.reconciler.view());
         }
         if let Some(daemon) = &self.daemon {
             self.reloader.fire(daemon, now);
@@ -191,7 +203,7 @@ impl<'a> Agent<'a> {
             }
             None => {
                 tracing::error!("following the store failed; starting it anew");
-                self.follower = self.store.follow(self.reconciler.view());
+                self.follow_at = Some(Instant::now() + Duration::from_secs(5));
             }
         }
         Ok(())

@@ -86,7 +86,7 @@ pub enum KeyError {
     #[error("a role does not start with _; _etcstack/ holds the system's own records")]
     ReservedRole,
     /// A file name that would leave the service's folder.
-    #[error("the {0} must not be . or .. and must not hold control characters")]
+    #[error("the {0} must not be . or .. and must not hold control characters or .etcstack-")]
     Unsafe(&'static str),
 }
 
@@ -196,7 +196,8 @@ fn unescape(what: &'static str, part: &str) -> Result<String, KeyError> {
 /// Roles, services and files become paths, and must not lead out of their folder.
 fn check_path_part(what: &'static str, part: &str) -> Result<(), KeyError> {
     let leads_out = part.starts_with('/') || part.split('/').any(|p| matches!(p, "" | "." | ".."));
-    if leads_out || part.chars().any(char::is_control) {
+    // The agent's own files beside a file are named with it.
+    if leads_out || part.contains(".etcstack-") || part.chars().any(char::is_control) {
         return Err(KeyError::Unsafe(what));
     }
     Ok(())
@@ -272,6 +273,7 @@ mod tests {
             ("r/s/f/sec/", KeyError::Empty("option")),
             ("r/s/f/", KeyError::Empty("option")),
             ("r/s/..", KeyError::Unsafe("file")),
+            ("r/s/f.conf.etcstack-default", KeyError::Unsafe("file")),
             ("r/s/..%2F..%2Fshadow", KeyError::Unsafe("file")),
             ("r/s/%2Fetc%2Fshadow/x", KeyError::Unsafe("file")),
             ("r/../f/x", KeyError::Unsafe("service")),

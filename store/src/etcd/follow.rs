@@ -16,6 +16,10 @@ use crate::backoff::Backoff;
 use crate::follow::Publisher;
 use crate::{StoreError, View};
 
+/// A watch without news tells every ten minutes that it lives. One that does not for so long hangs,
+/// although its connection may answer pings.
+const SILENCE: Duration = Duration::from_secs(25 * 60);
+
 /// How long a connection has to hold to count as one.
 const LASTING: Duration = Duration::from_secs(5);
 
@@ -84,7 +88,7 @@ impl Watch {
         let mut stream: Option<WatchStream> = None;
         for prefix in prefixes {
             let key = session.key(prefix);
-            let options = after(revision);
+            let options = after(revision).with_progress_notify();
             let options =
                 if key.is_empty() { options.with_all_keys() } else { options.with_prefix() };
             match &mut stream {
@@ -112,7 +116,10 @@ impl Watch {
     /// Waits for an event of a revision that has not been read yet.
     async fn newer_than(&mut self, session: &Session, revision: i64) -> Result<(), StoreError> {
         loop {
-            let message = self.0.message().await.map_err(|e| explain(&session.endpoint, &e))?;
+            let message = tokio::time::timeout(SILENCE, self.0.message())
+                .await
+                .map_err(|_| unavailable(&session.endpoint, "its watch is silent".into()))?
+                .map_err(|error| explain(&session.endpoint, &error))?;
             let message = message
                 .ok_or_else(|| unavailable(&session.endpoint, "it ended the watch".into()))?;
             if message.canceled() {

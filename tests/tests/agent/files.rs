@@ -68,11 +68,16 @@ async fn without_a_manifest() {
     // A file that is new to the store, and one that goes again.
     stage.etcd.put("controller/s/policy.yaml", "a: 1\n").await;
     agent.wait_for_line("got HUP", PATIENCE).await;
+    stage.etcd.put("controller/s/plugins%2Fp.conf/a/b", "1").await;
+    agent.wait_for_line("got HUP", PATIENCE).await;
+    assert_eq!(stage.read("e/s/plugins/p.conf"), "[a]\nb = 1\n");
     assert_eq!(stage.read("e/s/policy.yaml"), "a: 1\n");
     // Not even an agent that starts again takes its own file for the image's.
     drop(agent);
+    stage.etcd.delete("controller/s/plugins%2Fp.conf/a/b").await;
     let mut agent = run(&stage);
     agent.wait_for_line("listening", PATIENCE).await;
+    assert!(!stage.path("e/s/plugins/p.conf").exists());
     stage.etcd.delete("controller/s/policy.yaml").await;
     agent.wait_for_line("got HUP", PATIENCE).await;
     assert!(!stage.path("e/s/policy.yaml").exists());
