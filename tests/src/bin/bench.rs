@@ -93,8 +93,8 @@ fn start_agent(agent: &Path, folder: &Path, etcd: &Etcd) -> Process {
     let own: PathBuf = std::env::current_exe().unwrap();
     let mut command = Command::new(agent);
     command.args(["run", "--store", &etcd.url(), "--manifest"]).arg(folder.join("agent.toml"));
-    command.arg("--").arg(own).arg("daemon").arg(folder.join("told")).env("ETCSTACK_LOG", "info");
-    Process::spawn(&mut command)
+    command.arg("--").arg(own).arg("daemon").arg(folder.join("told")).env("ETCSTACK_LOG", "warn");
+    Process::quiet(&mut command)
 }
 
 /// The moments at which a file takes its place in a folder.
