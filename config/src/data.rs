@@ -208,6 +208,11 @@ impl Data {
     }
 }
 
+/// The key that data would have for what this key means: one spelling for each option.
+pub fn normal_key(key: &str) -> String {
+    Key::parse(key).map_or_else(|_| key.to_owned(), |key| normal(key).to_string())
+}
+
 /// One key for each option: oslo.config does not tell `[LVM]` from `[lvm]`.
 fn normal(key: Key) -> Key {
     match key {

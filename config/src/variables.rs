@@ -25,8 +25,10 @@ pub type Variables = BTreeMap<String, String>;
 
 /// How deep variables may refer to one another.
 const DEEPEST: usize = 32;
-/// How much text a value may grow to, in bytes.
-const LARGEST: usize = 1 << 20;
+/// How much text filling in a value may take, in bytes, what is thrown away included.
+const LARGEST: usize = 16 << 20;
+/// What looking up a variable counts for, in bytes.
+const LOOK_UP: usize = 64;
 
 /// Where variables come from.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -152,7 +154,7 @@ impl Scope {
             walk.path.push(name.to_owned());
             return Err(VariableError::Circle(walk.path.clone()));
         }
-        walk.spend(1, name)?;
+        walk.spend(LOOK_UP, name)?;
         let Some(text) = self.general.get(name) else {
             return Ok(self.environment.get(name).cloned());
         };
@@ -363,7 +365,7 @@ mod tests {
             all.push((format!("V{length}"), last.to_owned()));
             Scope { general: all.into_iter().collect(), environment: Variables::new() }
         };
-        for last in ["", "x"] {
+        for last in ["", "text"] {
             let doubling = chain("$Vn$Vn".into(), 30, last);
             assert!(matches!(fill("$V0", &doubling), Err(VariableError::TooLarge(_))));
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use etcstack_config::Entries;
-use etcstack_config::data::Datum;
+use etcstack_config::data::{Datum, normal_key};
 use etcstack_config::key::{GENERAL, Key, escape};
 use etcstack_store::{LIMITS, Write};
 
@@ -34,8 +34,8 @@ struct ListChange {
     service: String,
     before: BTreeSet<String>,
     after: BTreeSet<String>,
-    /// How many lists hold them now.
-    parts: usize,
+    /// The keys of the lists that hold them now.
+    stored: BTreeSet<String>,
 }
 
 impl Plan {
@@ -51,16 +51,20 @@ impl Plan {
             }
         }
         let mut before = read_lists(entries);
-        let loaded = before.values().flat_map(|(_, keys)| keys);
-        let gone = loaded.filter(|key| !data.contains_key(*key) && entries.contains_key(*key));
-        plan.deleted = gone.cloned().collect();
+        let loaded: BTreeSet<&String> = before.values().flat_map(|(_, keys)| keys).collect();
+        let gone = |key: &&String| {
+            // One of ours, or another spelling of one of ours, which agents would refuse.
+            !data.contains_key(*key)
+                && (loaded.contains(key) || data.contains_key(&normal_key(key)))
+        };
+        plan.deleted = entries.keys().filter(gone).cloned().collect();
         for service in before.keys() {
             after.entry(service.clone()).or_default();
         }
         for (service, after) in after {
-            let (parts, before) = before.remove(&service).unwrap_or_default();
+            let (stored, before) = before.remove(&service).unwrap_or_default();
             if before != after {
-                plan.lists.push(ListChange { service, before, after, parts });
+                plan.lists.push(ListChange { service, before, after, stored });
             }
         }
         plan
@@ -82,8 +86,13 @@ impl Plan {
         let deletes = self.deleted.iter().map(|key| Write::Delete { key: key.clone() });
         let mut writes: Vec<_> = puts.chain(deletes).collect();
         for list in &self.lists {
-            let parts = list.parts.max(cut(&list.both()).len());
-            writes.extend(write_lists(&list.service, &list.after, parts));
+            // Upwards, since keys can only move to earlier parts now, and what is left over last.
+            let puts = list.puts(&list.after);
+            let kept: BTreeSet<_> = puts.iter().map(|(key, _)| key.clone()).collect();
+            let both = list.puts(&list.both()).into_iter().map(|(key, _)| key);
+            let stale: BTreeSet<_> = both.chain(list.stored.clone()).collect();
+            writes.extend(puts.into_iter().map(|(key, value)| Write::Put { key, value }));
+            writes.extend(stale.difference(&kept).map(|key| Write::Delete { key: key.clone() }));
         }
         writes
     }
@@ -91,14 +100,25 @@ impl Plan {
     /// Lists that hold the keys of before and after: written first where a load takes several
     /// transactions, so that one that dies half-way leaves no key that nobody knows of.
     pub(crate) fn lists_of_both(&self) -> Vec<Write> {
-        let write = |list: &ListChange| write_lists(&list.service, &list.both(), list.parts);
-        self.lists.iter().flat_map(write).collect()
+        // Downwards, since keys can only move to later parts: each is in its new part before it
+        // leaves the old one.
+        let puts = |list: &ListChange| list.puts(&list.both()).into_iter().rev();
+        self.lists.iter().flat_map(puts).map(|(key, value)| Write::Put { key, value }).collect()
     }
 }
 
 impl ListChange {
     fn both(&self) -> BTreeSet<String> {
         self.before.union(&self.after).cloned().collect()
+    }
+
+    /// The lists of these keys: what is to be written, part by part.
+    fn puts(&self, keys: &BTreeSet<String>) -> Vec<(String, Vec<u8>)> {
+        let put = |(part, keys): (usize, Vec<&String>)| {
+            let key = format!("{LOADED}{}/{part}", self.service);
+            (key, serde_json::json!(keys).to_string().into_bytes())
+        };
+        cut(keys).into_iter().enumerate().map(put).collect()
     }
 }
 
@@ -112,32 +132,21 @@ fn service_of(key: &str) -> String {
     }
 }
 
-/// How many lists each service has, and the keys in them. A list that cannot be read counts as
-/// empty: its keys are then taken for put by hand, and stay.
-fn read_lists(entries: &Entries) -> BTreeMap<String, (usize, BTreeSet<String>)> {
-    let mut lists: BTreeMap<String, (usize, BTreeSet<String>)> = BTreeMap::new();
+/// A service's lists, by their keys, and the keys in them.
+type Lists = (BTreeSet<String>, BTreeSet<String>);
+
+/// The lists of each service. One that cannot be read counts as empty: its keys are then taken for
+/// put by hand, and stay.
+fn read_lists(entries: &Entries) -> BTreeMap<String, Lists> {
+    let mut services: BTreeMap<String, Lists> = BTreeMap::new();
     for (key, value) in entries {
-        let Some((service, _)) = key.strip_prefix(LOADED).and_then(|list| list.rsplit_once('/'))
-        else {
-            continue;
-        };
-        let (parts, keys) = lists.entry(service.to_owned()).or_default();
-        *parts += 1;
+        let part = key.strip_prefix(LOADED).and_then(|list| list.rsplit_once('/'));
+        let Some((service, _)) = part else { continue };
+        let (lists, keys) = services.entry(service.to_owned()).or_default();
+        lists.insert(key.clone());
         keys.extend(serde_json::from_slice::<Vec<String>>(value).unwrap_or_default());
     }
-    lists
-}
-
-/// Writes the lists of a service, and deletes those of the `parts` that are no longer needed.
-fn write_lists(service: &str, keys: &BTreeSet<String>, parts: usize) -> Vec<Write> {
-    let name = |part: usize| format!("{LOADED}{service}/{part}");
-    let lists = cut(keys);
-    let kept = lists.len();
-    let puts = lists.into_iter().enumerate().map(|(part, keys)| Write::Put {
-        key: name(part),
-        value: serde_json::json!(keys).to_string().into_bytes(),
-    });
-    puts.chain((kept..parts).map(|part| Write::Delete { key: name(part) })).collect()
+    services
 }
 
 fn cut(keys: &BTreeSet<String>) -> Vec<Vec<&String>> {
@@ -229,12 +238,48 @@ mod tests {
         apply(&mut entries, &Plan::new(&first, &Entries::new()).writes(&first));
         let second = data(&[("r/s/f.conf/x/c", "1"), ("r/n/f.conf/x/d", "1")]);
         let plan = Plan::new(&second, &entries);
-        apply(&mut entries, &plan.lists_of_both());
-        apply(&mut entries, &plan.writes(&second)[..1]);
-        let nothing = data(&[]);
-        let heal = Plan::new(&nothing, &entries);
-        apply(&mut entries, &heal.writes(&nothing));
-        assert!(entries.is_empty(), "{:?}", entries.keys());
+        heal_after_each(&plan, &second, &entries);
+    }
+
+    #[test]
+    fn nor_does_one_that_dies_between_its_lists() {
+        let keys = |start: char, count: usize| {
+            let key = |n: usize| format!("r/s/f.conf/x/{start}{n:0500}");
+            (0..count).map(key).collect::<Vec<_>>()
+        };
+        let of =
+            |keys: &[String]| data(&keys.iter().map(|k| (k.as_str(), "1")).collect::<Vec<_>>());
+        let (old, new) = (keys('b', 3000), keys('a', 2000));
+        let (first, second) = (of(&old), of(&[new, old].concat()));
+        for (before, after) in [(&first, &second), (&second, &first)] {
+            let mut entries = Entries::new();
+            apply(&mut entries, &Plan::new(before, &Entries::new()).writes(before));
+            heal_after_each(&Plan::new(after, &entries), after, &entries);
+        }
+    }
+
+    /// Lets a load die after each of its steps that matter, and a load of nothing heal it.
+    fn heal_after_each(plan: &Plan, data: &BTreeMap<String, Datum>, entries: &Entries) {
+        let lists = plan.lists_of_both();
+        let writes = [lists.clone(), plan.writes(data)].concat();
+        for steps in (0..=lists.len() + 1).chain(writes.len() - 9.min(writes.len())..=writes.len())
+        {
+            let mut entries = entries.clone();
+            apply(&mut entries, &writes[..steps]);
+            let nothing = BTreeMap::new();
+            let heal = Plan::new(&nothing, &entries).writes(&nothing);
+            apply(&mut entries, &heal);
+            assert!(entries.is_empty(), "after {steps} steps {} keys are left", entries.len());
+        }
+    }
+
+    #[test]
+    fn another_spelling_of_a_key_makes_room() {
+        let mut entries = Entries::new();
+        entries.insert("r/s/f.conf/LVM/a".into(), b"by hand".to_vec());
+        entries.insert("r/s/f.conf/LVM/b".into(), b"by hand".to_vec());
+        let plan = Plan::new(&data(&[("r/s/f.conf/lvm/a", "1")]), &entries);
+        assert_eq!(keys(&plan.deleted), ["r/s/f.conf/LVM/a"]);
     }
 
     #[test]
