@@ -60,14 +60,18 @@ impl FromStr for Location {
                     .into());
             }
         };
-        let (hosts, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        if hosts.contains('@') {
+        // Before anything else, and anywhere: a slash in a password would end the hosts.
+        if rest.contains('@') {
             return Err("a password in the URL is seen by everyone on the host; \
                         use --user and --password-file"
                 .into());
         }
-        let endpoint = |host: &str| endpoint(scheme, host);
-        let endpoints = hosts.split(',').map(endpoint).collect::<Result<_, _>>()?;
+        let (hosts, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        // A host is named by its number: its text may be anything, a password as well.
+        let endpoint = |(index, host)| {
+            endpoint(scheme, host).map_err(|why| format!("the host no. {} {why}", index + 1))
+        };
+        let endpoints = hosts.split(',').enumerate().map(endpoint).collect::<Result<_, _>>()?;
         let prefix = prefix.trim_end_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
         Ok(Self::Etcd { endpoints, prefix })
@@ -81,12 +85,12 @@ fn endpoint(scheme: &str, host: &str) -> Result<String, String> {
         _ => (host, None),
     };
     if name.is_empty() || name.contains(['/', '?', '#', ' ']) {
-        return Err(format!("{host:?} is no host; write HOST or HOST:PORT, with commas between"));
+        return Err("is none; write HOST or HOST:PORT, with commas between".into());
     }
     match port.map(str::parse::<u16>) {
         None => Ok(format!("{scheme}://{host}:2379")),
         Some(Ok(port)) if port > 0 => Ok(format!("{scheme}://{name}:{port}")),
-        Some(_) => Err(format!("{host:?} has no port from 1 to 65535 after its colon")),
+        Some(_) => Err("has no port from 1 to 65535 after its colon".into()),
     }
 }
 
@@ -138,7 +142,15 @@ mod tests {
         ] {
             assert!(text.parse::<Location>().is_err(), "{text}");
         }
-        let error = "etcd://u:secret@a".parse::<Location>().unwrap_err();
-        assert!(!error.contains("secret"), "{error}");
+        for text in [
+            "etcd://u:secret@a",
+            "etcd://u:12/secret@a",
+            "etcd://a, u:secret",
+            "etcd://u:secret",
+            "etcd://a:2379?password=secret",
+        ] {
+            let error = text.parse::<Location>().unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 }
