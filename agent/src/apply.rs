@@ -145,11 +145,22 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8], attributes: Attributes) -> R
     std::fs::rename(&temporary.0, path)
 }
 
+/// Writes a file only if there is none: of two agents the first one's stays.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], attributes: Attributes) -> Result<()> {
+    std::fs::create_dir_all(folder(path))?;
+    let temporary = Temporary::write(path, bytes, attributes)?;
+    match std::fs::hard_link(&temporary.0, path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        result => result,
+    }
+}
+
 /// A file that is ready to take its place, or to leave it.
 struct Change<'a> {
     wanted: &'a Wanted,
     /// What was there before.
     before: Option<Vec<u8>>,
+    attributes_before: Option<Attributes>,
     temporary: Option<Temporary>,
 }
 
@@ -176,7 +187,10 @@ impl Change<'_> {
     fn undo(&self) -> bool {
         let path = self.path();
         match &self.before {
-            Some(bytes) => write_file(path, bytes, Attributes::wanted(&self.wanted.target)).is_ok(),
+            Some(bytes) => {
+                let attributes = self.attributes_before.unwrap_or_default();
+                write_file(path, bytes, attributes).is_ok()
+            }
             None => std::fs::remove_file(path).is_ok(),
         }
     }
@@ -205,7 +219,8 @@ fn stage(wanted: &Wanted) -> std::result::Result<Option<Change<'_>>, ApplyError>
             Some(written.map_err(|source| failed(path, "cannot be written", source))?)
         }
     };
-    Ok(Some(Change { wanted, before, temporary }))
+    let attributes_before = Attributes::of(path).ok();
+    Ok(Some(Change { wanted, before, attributes_before, temporary }))
 }
 
 fn failed(path: &Path, action: &'static str, source: Error) -> ApplyError {
@@ -241,10 +256,14 @@ impl Temporary {
             let created = file.metadata()?;
             if (created.uid(), created.gid()) != (user, group) {
                 match fchown(&file, Some(user), Some(group)) {
-                    // Only root gives files away. One that is ours instead does as well.
+                    // Only root gives files away, and not to users that its namespace does not
+                    // know (EINVAL). A file that is ours instead does as well.
                     Err(error)
-                        if error.kind() == ErrorKind::PermissionDenied
-                            && !attributes.owner_declared => {}
+                        if !attributes.owner_declared
+                            && matches!(
+                                error.kind(),
+                                ErrorKind::PermissionDenied | ErrorKind::InvalidInput
+                            ) => {}
                     result => result?,
                 }
             }

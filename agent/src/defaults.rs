@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use etcstack_config::problem::{Place, Problem};
 
-use crate::apply::{Attributes, write_file};
+use crate::apply::{Attributes, write_new};
 use crate::manifest::{DefaultAt, Target};
 
 /// What is put behind a file's name for the copy of the image's text.
@@ -17,8 +17,11 @@ const COPY: &str = ".etcstack-default";
 /// And for the note that the image has none.
 const NONE: &str = ".etcstack-no-default";
 
-/// The default of a file: where it stands and what it holds.
-pub(crate) fn read(target: &Target) -> std::result::Result<Option<(PathBuf, Vec<u8>)>, Problem> {
+/// A default file: where it stands and what it holds.
+type Found = (PathBuf, Vec<u8>);
+
+/// The default of a file; `None` if there is none.
+pub(crate) fn read(target: &Target) -> std::result::Result<Option<Found>, Problem> {
     let (path, read) = match &target.default {
         DefaultAt::Declared(path) => {
             (path, std::fs::read(path).map(|bytes| Some((path.clone(), bytes))))
@@ -35,22 +38,47 @@ pub(crate) fn read(target: &Target) -> std::result::Result<Option<(PathBuf, Vec<
 }
 
 /// Looks in the image's folder of defaults, then aside, then in the file's own place.
-fn find(shared: &Path, path: &Path) -> Result<Option<(PathBuf, Vec<u8>)>> {
-    let (copy, none) = (beside(path, COPY), beside(path, NONE));
-    for path in [shared, &copy] {
-        if let Some(bytes) = read_if_there(path)? {
-            return Ok(Some((path.to_owned(), bytes)));
+fn find(shared: &Path, path: &Path) -> Result<Option<Found>> {
+    if let Some(bytes) = read_if_there(shared)? {
+        return Ok(Some((shared.to_owned(), bytes)));
+    }
+    // Another agent may share this folder. Each notes the default before it writes the file: as
+    // long as there is no note after the file was read, what was read is the image's.
+    let mut bytes = None;
+    for reading in [false, true] {
+        if reading {
+            bytes = read_if_there(path)?;
+        }
+        match note(path)? {
+            Note::Copy(found) => return Ok(Some(found)),
+            Note::NoDefault => return Ok(None),
+            Note::Nothing => {}
         }
     }
-    if none.try_exists()? {
-        return Ok(None);
+    match &bytes {
+        Some(bytes) => write_new(&beside(path, COPY), bytes, Attributes::of(path)?)?,
+        None => write_new(&beside(path, NONE), b"", Attributes::default())?,
     }
-    if let Some(bytes) = read_if_there(path)? {
-        write_file(&copy, &bytes, Attributes::of(path)?)?;
-        return Ok(Some((copy, bytes)));
+    // If two have come so far, the first note counts for both.
+    Ok(match note(path)? {
+        Note::Copy(found) => Some(found),
+        Note::NoDefault | Note::Nothing => None,
+    })
+}
+
+/// What an agent has noted of a default.
+enum Note {
+    Copy(Found),
+    NoDefault,
+    Nothing,
+}
+
+fn note(path: &Path) -> Result<Note> {
+    let copy = beside(path, COPY);
+    if let Some(bytes) = read_if_there(&copy)? {
+        return Ok(Note::Copy((copy, bytes)));
     }
-    write_file(&none, b"", Attributes::default())?;
-    Ok(None)
+    Ok(if beside(path, NONE).try_exists()? { Note::NoDefault } else { Note::Nothing })
 }
 
 /// The files of a service, by their names, of which the image has a default or an agent has noted
