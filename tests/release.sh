@@ -7,6 +7,12 @@ folder=$1
 scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT
 
+# A user namespace gives the right to change the root to whoever has none.
+enter=(chroot "$scratch")
+if [[ $(id -u) != 0 ]]; then
+    enter=(unshare --map-root-user --root "$scratch")
+fi
+
 for name in etcstack-agent etcstack-loader; do
     program=$folder/$name
     kind=$(file --brief "$program")
@@ -18,8 +24,7 @@ for name in etcstack-agent etcstack-loader; do
             ;;
     esac
     cp -- "$program" "$scratch/"
-    # A user namespace gives the right to change the root to whoever has none.
-    unshare --map-root-user --root "$scratch" "/$name" --version >/dev/null || {
+    "${enter[@]}" "/$name" --version >/dev/null || {
         echo "release: $name does not run in an empty root directory" >&2
         exit 1
     }

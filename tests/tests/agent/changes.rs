@@ -5,7 +5,7 @@ use std::process::Command;
 use etcd_client::TxnOp;
 use etcstack_tests::{PATIENCE, Process, eventually};
 
-use crate::stage::{CONF, Stage, count};
+use crate::stage::{CONF, Stage, count, unshare};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_put_is_rendered_and_told_once() {
@@ -209,8 +209,8 @@ async fn a_file_that_cannot_be_replaced_keeps_the_others_as_they_were() {
     set("1").await;
     stage.write("etc/other.conf", "");
     let mount = "mount --bind etc/other.conf etc/other.conf && touch mounted && exec \"$@\"";
-    let mut command = Command::new("unshare");
-    command.args(["--map-root-user", "--mount", "sh", "-c", mount, "sh"]);
+    let mut command = unshare();
+    command.args(["--mount", "sh", "-c", mount, "sh"]);
     let agent = stage.agent("run");
     command.arg(agent.get_program()).args(agent.get_args()).arg("--").args(stage.daemon(&[]));
     command.env("ETCSTACK_STORE", stage.etcd.url()).current_dir(stage.folder.path());
@@ -222,7 +222,11 @@ async fn a_file_that_cannot_be_replaced_keeps_the_others_as_they_were() {
     assert!(!stage.path("etc/s.conf").exists());
     let pid = agent.pid().to_string();
     let mut umount = Command::new("nsenter");
-    umount.args(["--target", &pid, "--user", "--mount", "--preserve-credentials", "--", "umount"]);
+    umount.args(["--target", &pid, "--mount"]);
+    if !nix::unistd::geteuid().is_root() {
+        umount.args(["--user", "--preserve-credentials"]);
+    }
+    umount.args(["--", "umount"]);
     assert!(umount.arg(stage.path("etc/other.conf")).status().unwrap().success());
     agent.wait_for_line("listening", PATIENCE).await;
     for name in ["etc/s.conf", "etc/other.conf"] {

@@ -1,17 +1,14 @@
 //! The agent as PID 1 of a PID namespace, as in a container.
 
-use std::process::Command;
-
 use etcstack_tests::{PATIENCE, Process, binary, eventually};
 use nix::sys::signal::Signal;
 
-use crate::stage::{Stage, text};
+use crate::stage::{Stage, text, unshare};
 
 /// The agent behind `unshare`, which has no say in signals: they go to the agent itself.
 async fn start(stage: &Stage, arguments: &[&str]) -> Process {
-    let mut command = Command::new("unshare");
-    // Without root, a user namespace gives the right to make the others.
-    command.args(["--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    let mut command = unshare();
+    command.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
     command.arg(binary("etcstack-agent")).args(["run", "--store", &stage.etcd.url()]);
     command.args(["--manifest", &text(&stage.path("agent.toml")), "--"]);
     let mut agent = Process::spawn(command.args(stage.daemon(arguments)));

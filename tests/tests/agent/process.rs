@@ -164,7 +164,10 @@ async fn a_real_time_signal_is_an_end_as_any_other() {
     let mut agent = stage.run(&[]).await;
     let line = agent.lines().into_iter().find(|line| line.starts_with("started")).unwrap();
     let daemon = line.split(' ').nth(1).unwrap().to_owned();
-    let status = std::process::Command::new("kill").args(["-35", &daemon]).status().unwrap();
+    let status = std::process::Command::new("sh")
+        .args(["-c", &format!("kill -35 {daemon}")])
+        .status()
+        .unwrap();
     assert!(status.success());
     assert_eq!(agent.wait(PATIENCE).await.code(), Some(128 + 35));
 }

@@ -90,6 +90,16 @@ impl Stage {
     }
 }
 
+/// `unshare`, with what it takes to make namespaces: nothing more for root; for others a user
+/// namespace, in which they are root.
+pub(crate) fn unshare() -> Command {
+    let mut command = Command::new("unshare");
+    if !nix::unistd::geteuid().is_root() {
+        command.arg("--map-root-user");
+    }
+    command
+}
+
 pub(crate) fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
