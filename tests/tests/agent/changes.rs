@@ -222,7 +222,7 @@ async fn a_file_that_cannot_be_replaced_keeps_the_others_as_they_were() {
     assert!(!stage.path("etc/s.conf").exists());
     let pid = agent.pid().to_string();
     let mut umount = Command::new("nsenter");
-    umount.args(["--target", &pid, "--mount"]);
+    umount.args(["--target", &pid, "--mount", "--root"]);
     if !nix::unistd::geteuid().is_root() {
         umount.args(["--user", "--preserve-credentials"]);
     }
