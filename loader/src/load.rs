@@ -1,6 +1,6 @@
 //! The load: reads the data, plans, writes in transactions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -117,15 +117,21 @@ impl Loader {
         let mut other = None;
         let mut lost = 0;
         loop {
-            let snapshot = self.store.snapshot(&View::everything(), self.timeout).await?;
-            let plan = Plan::new(&self.data, &snapshot.entries);
-            let mark = snapshot.entries.get(LOAD_MARK);
+            // Waiting reads two keys, not the world.
+            let progress = self.store.snapshot(&progress(), self.timeout).await?;
+            let mark = progress.entries.get(LOAD_MARK);
             if mark.is_some_and(|mark| mark != self.id.as_bytes())
-                && !is_silent(&snapshot, &mut other)
+                && !is_silent(&progress, &mut other)
             {
                 sleep(PAUSE).await;
                 continue;
             }
+            let snapshot = self.store.snapshot(&View::everything(), self.timeout).await?;
+            if snapshot.entries.get(GENERATION) != progress.entries.get(GENERATION) {
+                continue;
+            }
+            let plan = Plan::new(&self.data, &snapshot.entries);
+            let mark = snapshot.entries.get(LOAD_MARK);
             report.see(&plan, snapshot.revision);
             if plan.is_empty() && mark.is_none() {
                 return Ok(report);
@@ -188,6 +194,11 @@ impl Loader {
     }
 }
 
+/// The token of the loads and, as in every view, the mark of one that is under way.
+fn progress() -> View {
+    View::new(vec![GENERATION.into()], |_| BTreeSet::new())
+}
+
 /// Whether the load whose mark stands in the store has stopped writing.
 fn is_silent(snapshot: &Snapshot, other: &mut Option<(Vec<u8>, Instant)>) -> bool {
     let generation = snapshot.entries.get(GENERATION).cloned().unwrap_or_default();
@@ -209,8 +220,6 @@ fn is_silent(snapshot: &Snapshot, other: &mut Option<(Vec<u8>, Instant)>) -> boo
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use etcstack_config::problem::Place;
     use etcstack_store::{Event, Memory};
 
