@@ -198,7 +198,9 @@ mod tests {
     fn apply(entries: &mut Entries, writes: &[Write]) {
         for write in writes {
             match write.clone() {
-                Write::Put { key, value } => entries.insert(key, value),
+                Write::Put { key, value } | Write::Hold { key, value, .. } => {
+                    entries.insert(key, value)
+                }
                 Write::Delete { key } => entries.remove(&key),
             };
         }

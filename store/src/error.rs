@@ -36,6 +36,17 @@ pub enum StoreError {
         /// What etcd said.
         reason: String,
     },
+    /// The lease that a key was to be held under has ended. With a new lease it can be tried again.
+    #[error("the lease has ended")]
+    LeaseGone,
+    /// A turn is over before it was given back.
+    #[error("the turn {turn} was lost before it was given back: {}", extent(*.unknown))]
+    TurnLost {
+        /// The key of its slot.
+        turn: String,
+        /// Whether a request whose answer was lost may have happened.
+        unknown: bool,
+    },
     /// The URL of the store means nothing. Its text is not repeated: a password may be in it.
     #[error("--store or ETCSTACK_STORE: {0}")]
     Location(String),
@@ -58,6 +69,9 @@ pub enum StoreError {
     /// What stands in the directory is not in order.
     #[error("{0}")]
     Data(Problems),
+    /// The store does not know that revision: it was compacted, or is from before a restore.
+    #[error("the store does not know that revision any more")]
+    Forgotten,
     /// A directory is written with an editor.
     #[error("the store is the directory {}; edit its files, there is nothing to load", .0.display())]
     ReadOnly(PathBuf),
@@ -66,18 +80,32 @@ pub enum StoreError {
 impl StoreError {
     /// Whether trying again is of no use.
     pub fn is_final(&self) -> bool {
-        !matches!(self, Self::Unavailable { .. } | Self::Timeout(_))
+        !self.is_unavailable() && !matches!(self, Self::LeaseGone | Self::Forgotten)
+    }
+
+    /// Whether nobody has answered.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Timeout(_))
     }
 
     /// The exit code for it, by sysexits.h.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Unavailable { .. } | Self::Timeout(_) => 69, // EX_UNAVAILABLE
+            Self::LeaseGone | Self::TurnLost { .. } | Self::Forgotten => 75, // EX_TEMPFAIL
             Self::Denied { .. } => 77,                         // EX_NOPERM
             Self::Rejected { .. } => 76,                       // EX_PROTOCOL
             Self::Credentials { .. } | Self::Directory { .. } => 66, // EX_NOINPUT
             Self::Data(_) => 65,                               // EX_DATAERR
             Self::ReadOnly(_) | Self::Location(_) => 64,       // EX_USAGE
         }
+    }
+}
+
+fn extent(unknown: bool) -> &'static str {
+    if unknown {
+        "what was to be written along with that may have been written or not"
+    } else {
+        "nothing was written along with that"
     }
 }

@@ -3,17 +3,21 @@
 //! One endpoint is used at a time, the next one after a failure: a client that balances over all
 //! of them hides which one failed and why, and a watch stays on one member in any case.
 
+mod errors;
 mod follow;
+mod lease;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use errors::{explain, unavailable, within};
 use etcd_client::{
     Certificate, Client, Compare, CompareOp, ConnectOptions, GetOptions, Identity, KeyValue,
-    KvClient, ResponseHeader, TlsOptions, Txn, TxnOp, TxnOpResponse, WatchClient,
+    KvClient, LeaseClient, PutOptions, ResponseHeader, TlsOptions, Txn, TxnOp, TxnOpResponse,
+    WatchClient,
 };
 use etcstack_config::Entries;
 pub(crate) use follow::follow;
@@ -40,6 +44,7 @@ pub struct Etcd {
     turn: Arc<AtomicUsize>,
     /// Why each endpoint failed, since one last answered.
     failures: Arc<std::sync::Mutex<BTreeMap<String, String>>>,
+    /// The connection for what is asked once. Used until it fails, by several at a time.
     session: Arc<Mutex<Option<Session>>>,
 }
 
@@ -52,10 +57,15 @@ impl std::fmt::Debug for Etcd {
 /// A connection to one endpoint.
 #[derive(Clone)]
 struct Session {
+    /// The turn in which it was made.
+    turn: usize,
     endpoint: String,
     prefix: Arc<str>,
+    /// How long a request may take.
+    limit: Duration,
     kv: KvClient,
     watch: WatchClient,
+    lease: LeaseClient,
 }
 
 impl Etcd {
@@ -76,8 +86,15 @@ impl Etcd {
         })
     }
 
-    pub(crate) async fn snapshot(&self, view: &View) -> Result<Snapshot, StoreError> {
-        self.attempt(async |session| session.read(view, &BTreeSet::new()).await).await
+    /// Reads at a revision; 0 for the newest.
+    pub(crate) async fn snapshot(
+        &self,
+        view: &View,
+        revision: i64,
+    ) -> Result<Snapshot, StoreError> {
+        let mut session = self.session(REQUEST_TIMEOUT).await?;
+        let result = session.read_at(view, &BTreeSet::new(), revision).await;
+        self.ended(&session, result)
     }
 
     pub(crate) async fn commit(
@@ -85,28 +102,37 @@ impl Etcd {
         expect: &[Expect],
         writes: &[Write],
     ) -> Result<Outcome, StoreError> {
-        self.attempt(async |session| session.commit(expect, writes).await).await
+        let mut session = self.session(REQUEST_TIMEOUT).await?;
+        let txn = session.transaction(expect, writes);
+        let result = session.commit(txn).await;
+        self.ended(&session, result)
     }
 
-    /// Does something with a connection; after a failure the next endpoint has its turn.
-    async fn attempt<T>(
-        &self,
-        work: impl AsyncFnOnce(&mut Session) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let mut slot = self.session.lock().await;
-        let result = async {
-            let session = match slot.as_mut() {
-                Some(session) => session,
-                None => slot.insert(self.connect().await?),
-            };
-            work(session).await
-        }
-        .await;
-        match result {
-            Err(error) if !error.is_final() => {
+    /// The connection that is there, or a new one.
+    async fn session(&self, limit: Duration) -> Result<Session, StoreError> {
+        // Somebody who may wait longer may be connecting just now.
+        let Ok(mut slot) = tokio::time::timeout(limit, self.session.lock()).await else {
+            return Err(unavailable(self.endpoint(), format!("no connection within {limit:?}")));
+        };
+        let turn = self.turn();
+        let session = match &*slot {
+            Some(session) if session.turn == turn => session.clone(),
+            _ => {
                 *slot = None;
-                Err(self.failed(error))
+                match self.connect(turn, limit).await {
+                    Ok(session) => slot.insert(session).clone(),
+                    Err(error) if error.is_unavailable() => return Err(self.failed(turn, error)),
+                    Err(error) => return Err(error),
+                }
             }
+        };
+        Ok(Session { limit, ..session })
+    }
+
+    /// Notes how it went with a connection; after a failure the next endpoint has its turn.
+    fn ended<T>(&self, session: &Session, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        match result {
+            Err(error) if error.is_unavailable() => Err(self.failed(session.turn, error)),
             result => {
                 self.answered();
                 result
@@ -116,17 +142,28 @@ impl Etcd {
 
     /// The error for an answer that did not come while somebody had the time to wait for it.
     pub(crate) fn silent(&self, waited: Duration) -> StoreError {
-        self.failed(unavailable(self.endpoint(), format!("no answer within {waited:?}")))
+        let error = unavailable(self.endpoint(), format!("no answer within {waited:?}"));
+        self.failed(self.turn(), error)
+    }
+
+    fn turn(&self) -> usize {
+        self.turn.load(Relaxed)
     }
 
     /// The endpoint whose turn it is.
     fn endpoint(&self) -> &str {
-        &self.endpoints[self.turn.load(Ordering::Relaxed) % self.endpoints.len()]
+        self.endpoint_at(self.turn())
+    }
+
+    fn endpoint_at(&self, turn: usize) -> &str {
+        &self.endpoints[turn % self.endpoints.len()]
     }
 
     /// Gives the turn to the next endpoint, and the reasons of all that have failed.
-    fn failed(&self, error: StoreError) -> StoreError {
-        self.turn.fetch_add(1, Ordering::Relaxed);
+    fn failed(&self, turn: usize, error: StoreError) -> StoreError {
+        // Nothing happens where somebody else has gone on already: two who fail at the same
+        // endpoint must not pass over the one after it.
+        let _ = self.turn.compare_exchange(turn, turn.wrapping_add(1), Relaxed, Relaxed);
         let StoreError::Unavailable { endpoint, reason } = error else { return error };
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.insert(endpoint, reason);
@@ -142,13 +179,16 @@ impl Etcd {
 
     /// Connects to the endpoint whose turn it is. Certificates are read anew each time, since they
     /// may have been renewed on disk.
-    async fn connect(&self) -> Result<Session, StoreError> {
-        let endpoint = self.endpoint();
+    async fn connect(&self, turn: usize, limit: Duration) -> Result<Session, StoreError> {
+        let endpoint = self.endpoint_at(turn);
         let options = connect_options(&self.credentials, endpoint.starts_with("https"))?;
-        let client = within(endpoint, Client::connect([endpoint], Some(options))).await?;
+        let client = within(limit, endpoint, Client::connect([endpoint], Some(options))).await?;
         Ok(Session {
+            turn,
             endpoint: endpoint.to_owned(),
             prefix: self.prefix.clone(),
+            limit,
+            lease: client.lease_client(),
             kv: client.kv_client().max_decoding_message_size(LARGEST_ANSWER),
             watch: client.watch_client().max_decoding_message_size(LARGEST_ANSWER),
         })
@@ -200,9 +240,18 @@ impl Session {
         view: &View,
         known: &BTreeSet<String>,
     ) -> Result<Snapshot, StoreError> {
+        self.read_at(view, known, 0).await
+    }
+
+    async fn read_at(
+        &mut self,
+        view: &View,
+        known: &BTreeSet<String>,
+        revision: i64,
+    ) -> Result<Snapshot, StoreError> {
         let prefixes = view.prefixes().iter().map(|prefix| self.range(prefix, true));
         let keys = known.iter().map(|key| self.range(key, false));
-        let mut snapshot = Snapshot { revision: 0, entries: Entries::new() };
+        let mut snapshot = Snapshot { revision, entries: Entries::new() };
         let ranges: Vec<_> = prefixes.chain(keys).collect();
         self.ranges(ranges, &mut snapshot).await?;
         let mut read = known.clone();
@@ -229,7 +278,7 @@ impl Session {
             // One transaction is of one revision; a later one has to ask for it.
             let operations: Vec<_> = chunk.iter().map(|r| r.get(snapshot.revision)).collect();
             let txn = Txn::new().and_then(operations);
-            let answer = within(&self.endpoint, self.kv.txn(txn)).await?;
+            let answer = within(self.limit, &self.endpoint, self.kv.txn(txn)).await?;
             if snapshot.revision == 0 {
                 snapshot.revision = answer.header().map_or(0, ResponseHeader::revision);
             }
@@ -263,7 +312,15 @@ impl Session {
         format!("{}{key}", self.prefix).into_bytes()
     }
 
-    async fn commit(&mut self, expect: &[Expect], writes: &[Write]) -> Result<Outcome, StoreError> {
+    async fn commit(&mut self, txn: Txn) -> Result<Outcome, StoreError> {
+        let answer = within(self.limit, &self.endpoint, self.kv.txn(txn)).await?;
+        if !answer.succeeded() {
+            return Ok(Outcome::Conflict);
+        }
+        Ok(Outcome::Committed(answer.header().map_or(0, ResponseHeader::revision)))
+    }
+
+    fn transaction(&self, expect: &[Expect], writes: &[Write]) -> Txn {
         let expectation = |expect: &Expect| {
             let key = self.key(&expect.key);
             match &expect.value {
@@ -273,16 +330,15 @@ impl Session {
         };
         let operation = |write: &Write| match write {
             Write::Put { key, value } => TxnOp::put(self.key(key), value.clone(), None),
+            Write::Hold { key, value, lease } => {
+                let options = PutOptions::new().with_lease(lease.0);
+                TxnOp::put(self.key(key), value.clone(), Some(options))
+            }
             Write::Delete { key } => TxnOp::delete(self.key(key), None),
         };
-        let txn = Txn::new()
+        Txn::new()
             .when(expect.iter().map(expectation).collect::<Vec<_>>())
-            .and_then(writes.iter().map(operation).collect::<Vec<_>>());
-        let answer = within(&self.endpoint, self.kv.txn(txn)).await?;
-        if !answer.succeeded() {
-            return Ok(Outcome::Conflict);
-        }
-        Ok(Outcome::Committed(answer.header().map_or(0, ResponseHeader::revision)))
+            .and_then(writes.iter().map(operation).collect::<Vec<_>>())
     }
 }
 
@@ -296,53 +352,4 @@ impl Range {
         }
         TxnOp::get(self.key.clone(), Some(options))
     }
-}
-
-async fn within<T>(
-    endpoint: &str,
-    request: impl Future<Output = Result<T, etcd_client::Error>>,
-) -> Result<T, StoreError> {
-    match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
-        Ok(result) => result.map_err(|error| explain(endpoint, &error)),
-        Err(_) => Err(unavailable(endpoint, format!("no answer within {REQUEST_TIMEOUT:?}"))),
-    }
-}
-
-fn unavailable(endpoint: &str, reason: String) -> StoreError {
-    StoreError::Unavailable { endpoint: endpoint.to_owned(), reason }
-}
-
-/// Sorts etcd's errors by what can be done about them.
-fn explain(endpoint: &str, error: &etcd_client::Error) -> StoreError {
-    let endpoint = endpoint.to_owned();
-    let etcd_client::Error::GRpcStatus(status) = error else {
-        let reason = match error {
-            etcd_client::Error::TransportError(error) => root_cause(error),
-            other => other.to_string(),
-        };
-        return StoreError::Unavailable { endpoint, reason };
-    };
-    let code = format!("{:?}", status.code());
-    let text = status.message();
-    // The codes alone do not tell: "authentication failed" is an InvalidArgument to etcd.
-    let auth = ["authentication failed", "user name", "permission denied", "auth"];
-    match code.as_str() {
-        "PermissionDenied" => StoreError::Denied { endpoint, reason: text.into() },
-        "InvalidArgument" | "FailedPrecondition" if auth.iter().any(|w| text.contains(w)) => {
-            StoreError::Denied { endpoint, reason: text.into() }
-        }
-        "InvalidArgument" | "ResourceExhausted" | "FailedPrecondition" | "Unimplemented" => {
-            StoreError::Rejected { endpoint, reason: text.into() }
-        }
-        _ => StoreError::Unavailable { endpoint, reason: root_cause(status) },
-    }
-}
-
-/// The innermost message, such as "Connection refused": the outer ones say "transport error".
-fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

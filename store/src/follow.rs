@@ -6,7 +6,7 @@ use etcstack_config::Entries;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::{LOAD_MARK, Snapshot, StoreError};
+use crate::{LOAD_MARK, Snapshot, StoreError, View};
 
 /// What happened to the store.
 #[derive(Clone, Debug)]
@@ -53,9 +53,10 @@ impl Drop for Follower {
 
 /// Both ends. One event may wait; whoever publishes more waits with it, and reads the store anew
 /// when it is taken.
-pub(crate) fn channel() -> (Publisher, Follower) {
+pub(crate) fn channel(view: &View) -> (Publisher, Follower) {
     let (sender, events) = mpsc::channel(1);
-    let publisher = Publisher { sender, last: None, mood: Mood::Fine };
+    let records = view.is_of_records();
+    let publisher = Publisher { sender, records, last: None, mood: Mood::Fine };
     (publisher, Follower { events, task: None })
 }
 
@@ -70,6 +71,8 @@ enum Mood {
 /// The sending end: passes on what is new.
 pub(crate) struct Publisher {
     sender: mpsc::Sender<Event>,
+    /// Whether all is told as it is read.
+    records: bool,
     last: Option<Entries>,
     mood: Mood,
 }
@@ -77,6 +80,10 @@ pub(crate) struct Publisher {
 impl Publisher {
     /// Tells of a state, unless it is the one that was told last or a load is under way.
     pub(crate) async fn state(&mut self, snapshot: Snapshot) {
+        if self.records {
+            self.mood = Mood::Fine;
+            return self.send(Event::State(snapshot)).await;
+        }
         if snapshot.entries.contains_key(LOAD_MARK) {
             if self.mood != Mood::Loading {
                 self.mood = Mood::Loading;

@@ -10,7 +10,9 @@ mod dir;
 mod error;
 mod etcd;
 mod follow;
+mod lease;
 mod memory;
+mod turn;
 mod url;
 mod view;
 
@@ -21,8 +23,10 @@ pub use dir::read_data;
 pub use error::StoreError;
 use etcstack_config::Entries;
 pub use follow::{Event, Follower};
+pub use lease::{Lease, LeaseId};
 pub use memory::Memory;
 use tokio::time::Instant;
+pub use turn::{Turn, Turns};
 pub use url::{Credentials, Location};
 pub use view::View;
 
@@ -56,6 +60,15 @@ pub enum Write {
         /// What it is to hold.
         value: Vec<u8>,
     },
+    /// Sets a key that goes when a lease ends.
+    Hold {
+        /// The key.
+        key: String,
+        /// What it is to hold.
+        value: Vec<u8>,
+        /// The lease, which must not have ended.
+        lease: LeaseId,
+    },
     /// Removes a key; one that is not there is no error.
     Delete {
         /// The key.
@@ -68,7 +81,9 @@ impl Write {
     pub fn size(&self) -> usize {
         // Each operation is framed by a few dozen bytes of protobuf.
         match self {
-            Self::Put { key, value } => key.len() + value.len() + 32,
+            Self::Put { key, value } | Self::Hold { key, value, .. } => {
+                key.len() + value.len() + 32
+            }
             Self::Delete { key } => key.len() + 32,
         }
     }
@@ -131,27 +146,61 @@ impl Store {
     ///
     /// Tries again, over all endpoints, until the timeout is over.
     pub async fn snapshot(&self, view: &View, timeout: Duration) -> Result<Snapshot, StoreError> {
-        let silence = || match self {
-            Self::Etcd(etcd) => etcd.silent(timeout),
-            Self::Dir(_) | Self::Memory(_) => StoreError::Timeout(timeout),
-        };
-        retry(timeout, silence, async || match self {
-            Self::Etcd(etcd) => etcd.snapshot(view).await,
+        let deadline = Instant::now() + timeout;
+        let mut backoff = backoff::Backoff::default();
+        let mut last = None;
+        loop {
+            let error = match tokio::time::timeout_at(deadline, self.read(view)).await {
+                Ok(Ok(snapshot)) => return Ok(snapshot),
+                Ok(Err(error)) if error.is_final() => return Err(error),
+                Ok(Err(error)) => error,
+                // What was learned before tells more than that the time is over.
+                Err(_) => return Err(last.unwrap_or_else(|| self.silent(timeout))),
+            };
+            let pause = backoff.next();
+            if Instant::now() + pause >= deadline {
+                return Err(error);
+            }
+            tracing::warn!(%error, "the store cannot be read; trying again in {pause:.1?}");
+            last = Some(error);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Reads what the view asked for at an older revision, if the store still knows it. A directory
+    /// and the memory know none but the newest.
+    pub async fn snapshot_at(&self, view: &View, revision: i64) -> Result<Snapshot, StoreError> {
+        match self {
+            Self::Etcd(etcd) if revision > 0 => etcd.snapshot(view, revision).await,
+            _ => Err(StoreError::Forgotten),
+        }
+    }
+
+    /// Reads once.
+    async fn read(&self, view: &View) -> Result<Snapshot, StoreError> {
+        match self {
+            Self::Etcd(etcd) => etcd.snapshot(view, 0).await,
             Self::Dir(dir) => dir.snapshot(view).await,
             Self::Memory(memory) => {
                 // Others have their turn between two requests, as with a server.
                 tokio::task::yield_now().await;
                 Ok(memory.snapshot(view))
             }
-        })
-        .await
+        }
+    }
+
+    fn silent(&self, timeout: Duration) -> StoreError {
+        match self {
+            Self::Etcd(etcd) => etcd.silent(timeout),
+            Self::Dir(_) | Self::Memory(_) => StoreError::Timeout(timeout),
+        }
     }
 
     /// Follows what the view asks for, from now on, through whatever happens to the store.
     ///
     /// The work is done in a task of its own, which ends when the follower is dropped.
     pub fn follow(&self, view: View) -> Follower {
-        let (publisher, follower) = follow::channel();
+        let (publisher, follower) = follow::channel(&view);
         match self.clone() {
             Self::Etcd(etcd) => follower.run(etcd::follow(etcd, view, publisher)),
             Self::Dir(dir) => follower.run(dir::follow(dir, view, publisher)),
@@ -169,35 +218,14 @@ impl Store {
             Self::Dir(dir) => Err(dir.read_only()),
             Self::Memory(memory) => {
                 tokio::task::yield_now().await;
-                Ok(memory.commit(expect, writes))
+                memory.commit(expect, writes)
             }
         }
     }
-}
 
-/// Tries until it works, an error is final, or the time is over.
-async fn retry<T>(
-    timeout: Duration,
-    silence: impl FnOnce() -> StoreError,
-    mut attempt: impl AsyncFnMut() -> Result<T, StoreError>,
-) -> Result<T, StoreError> {
-    let deadline = Instant::now() + timeout;
-    let mut backoff = backoff::Backoff::default();
-    let mut last = None;
-    loop {
-        let error = match tokio::time::timeout_at(deadline, attempt()).await {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(error)) if error.is_final() => return Err(error),
-            Ok(Err(error)) => error,
-            // What was learned before tells more than that the time is over.
-            Err(_) => return Err(last.unwrap_or_else(silence)),
-        };
-        let pause = backoff.next();
-        if Instant::now() + pause >= deadline {
-            return Err(error);
-        }
-        tracing::warn!(%error, "the store cannot be read; trying again in {pause:.1?}");
-        last = Some(error);
-        tokio::time::sleep(pause).await;
+    /// Takes a lease and keeps it alive until it is dropped, through whatever happens to the
+    /// store. What is [held](Write::Hold) under it is gone about this long after we are.
+    pub fn lease(&self, ttl: Duration) -> Result<Lease, StoreError> {
+        Lease::new(self, ttl)
     }
 }

@@ -15,6 +15,7 @@ type Expand = dyn Fn(&Entries) -> BTreeSet<String> + Send + Sync;
 pub struct View {
     prefixes: Vec<String>,
     expand: Arc<Expand>,
+    records: bool,
 }
 
 impl View {
@@ -31,17 +32,32 @@ impl View {
         prefixes: Vec<String>,
         expand: impl Fn(&Entries) -> BTreeSet<String> + Send + Sync + 'static,
     ) -> Self {
-        Self { prefixes, expand: Arc::new(expand) }
+        Self { prefixes, expand: Arc::new(expand), records: false }
+    }
+
+    /// The system's own records below these prefixes.
+    ///
+    /// No load holds them back. Following tells of every change, even of one that is undone before
+    /// it could be looked at, so that the same state may be told twice.
+    pub fn records(prefixes: Vec<String>) -> Self {
+        Self { records: true, ..Self::new(prefixes, |_| BTreeSet::new()) }
+    }
+
+    pub(crate) fn is_of_records(&self) -> bool {
+        self.records
     }
 
     pub(crate) fn prefixes(&self) -> &[String] {
         &self.prefixes
     }
 
-    /// The single keys that these entries call for, the mark of a load among them.
+    /// The single keys that these entries call for, the mark of a load among them unless it means
+    /// nothing to this view.
     pub(crate) fn keys(&self, entries: &Entries) -> BTreeSet<String> {
         let mut keys = (self.expand)(entries);
-        keys.insert(LOAD_MARK.to_owned());
+        if !self.records {
+            keys.insert(LOAD_MARK.to_owned());
+        }
         keys
     }
 

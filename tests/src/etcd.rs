@@ -145,6 +145,11 @@ impl Etcd {
         answer.header().expect("a header").revision()
     }
 
+    /// How many leases there are.
+    pub async fn leases(&self) -> usize {
+        self.client().await.leases().await.expect("the leases").leases().len()
+    }
+
     /// Forgets what was before a revision, and waits until it is forgotten.
     pub async fn compact(&self, revision: i64) {
         let options = CompactionOptions::new().with_physical();

@@ -2,7 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -22,6 +22,8 @@ struct Line {
     cut: bool,
     /// Connections with a lower number hang.
     frozen: u64,
+    /// On connections with a lower number nothing comes back.
+    muted: u64,
     /// How many connections there have been.
     connections: u64,
 }
@@ -47,9 +49,23 @@ impl Proxy {
         self.line.send_modify(|line| line.cut = true);
     }
 
+    /// From now on all connections, new ones as well, pass nothing on, in silence.
+    pub fn stall(&self) {
+        self.line.send_modify(|line| line.frozen = u64::MAX);
+    }
+
     /// Lets new connections through again.
     pub fn mend(&self) {
-        self.line.send_modify(|line| line.cut = false);
+        self.line.send_modify(|line| {
+            line.cut = false;
+            line.frozen = line.frozen.min(line.connections);
+        });
+    }
+
+    /// From now on the connections that there are pass on what is asked, and no answers. New ones
+    /// work.
+    pub fn mute(&self) {
+        self.line.send_modify(|line| line.muted = line.connections);
     }
 
     /// From now on the connections that there are pass nothing on, in silence. New ones work.
@@ -84,10 +100,28 @@ async fn pass(mut near: TcpStream, port: u16, number: u64, mut line: watch::Rece
         return;
     }
     let Ok(mut far) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { return };
+    let mut muting = line.clone();
+    let (mut near_reads, mut near_writes) = near.split();
+    let (mut far_reads, mut far_writes) = far.split();
+    let answers = async {
+        let muted = tokio::select! {
+            () = carry(&mut far_reads, &mut near_writes) => false,
+            _ = muting.wait_for(|line| number < line.muted) => true,
+        };
+        if muted {
+            std::future::pending::<()>().await;
+        }
+    };
+    let both = async { tokio::join!(carry(&mut near_reads, &mut far_writes), answers) };
     tokio::select! {
-        _ = copy_bidirectional(&mut near, &mut far) => return,
+        _ = both => return,
         _ = line.wait_for(|line| line.cut || number < line.frozen) => {}
     }
     // A frozen connection stays open on both sides.
     let _ = line.wait_for(|line| line.cut).await;
+}
+
+async fn carry(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin)) {
+    let _ = copy(from, to).await;
+    let _ = to.shutdown().await;
 }

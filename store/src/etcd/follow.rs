@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use etcd_client::{WatchOptions, WatchResponse, WatchStream};
 
-use super::{Etcd, Session, explain, unavailable, within};
+use super::{Etcd, REQUEST_TIMEOUT, Session, explain, unavailable, within};
 use crate::backoff::Backoff;
 use crate::follow::Publisher;
 use crate::{StoreError, View};
@@ -30,14 +30,15 @@ pub(crate) async fn follow(etcd: Etcd, view: View, mut publisher: Publisher) {
     loop {
         let mut connection = Connection { view: &view, publisher: &mut publisher, healthy: false };
         let begun = Instant::now();
-        let Err(error) = connection.run(&etcd).await;
+        let turn = etcd.turn();
+        let Err(error) = connection.run(&etcd, turn).await;
         // One that breaks again and again is not healthy, even if it can be read each time.
         if connection.healthy && begun.elapsed() > LASTING {
             etcd.answered();
             backoff = Backoff::default();
             failures = 0;
         }
-        let error = etcd.failed(error);
+        let error = etcd.failed(turn, error);
         failures += 1;
         tracing::debug!(%error, "the connection to etcd ended");
         // As long as another endpoint may do, the store is not lost, and there is no need to wait.
@@ -56,8 +57,8 @@ struct Connection<'a> {
 }
 
 impl Connection<'_> {
-    async fn run(&mut self, etcd: &Etcd) -> Result<Infallible, StoreError> {
-        let mut session = etcd.connect().await?;
+    async fn run(&mut self, etcd: &Etcd, turn: usize) -> Result<Infallible, StoreError> {
+        let mut session = etcd.connect(turn, REQUEST_TIMEOUT).await?;
         let mut keys = BTreeSet::new();
         let mut snapshot = session.read(self.view, &keys).await?;
         let mut stream = Watch::open(&mut session, self.view.prefixes(), snapshot.revision).await?;
@@ -94,10 +95,11 @@ impl Watch {
             match &mut stream {
                 None => {
                     let opened = session.watch.watch(key, Some(options));
-                    stream = Some(within(&session.endpoint, opened).await?);
+                    stream = Some(within(session.limit, &session.endpoint, opened).await?);
                 }
                 Some(stream) => {
-                    within(&session.endpoint, stream.watch(key, Some(options))).await?;
+                    within(session.limit, &session.endpoint, stream.watch(key, Some(options)))
+                        .await?;
                 }
             }
         }
@@ -110,7 +112,12 @@ impl Watch {
         key: &str,
         revision: i64,
     ) -> Result<(), StoreError> {
-        within(&session.endpoint, self.0.watch(session.key(key), Some(after(revision)))).await
+        within(
+            session.limit,
+            &session.endpoint,
+            self.0.watch(session.key(key), Some(after(revision))),
+        )
+        .await
     }
 
     /// Waits for an event of a revision that has not been read yet.

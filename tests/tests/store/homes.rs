@@ -60,7 +60,9 @@ impl Home {
     pub(crate) async fn apply(&mut self, writes: &[Write]) {
         for write in writes {
             match write.clone() {
-                Write::Put { key, value } => self.entries.insert(key, value),
+                Write::Put { key, value } | Write::Hold { key, value, .. } => {
+                    self.entries.insert(key, value)
+                }
                 Write::Delete { key } => self.entries.remove(&key),
             };
         }
@@ -84,6 +86,7 @@ fn operation(prefix: &str, write: &Write) -> etcd_client::TxnOp {
         Write::Put { key, value } => {
             etcd_client::TxnOp::put(format!("{prefix}{key}"), value.clone(), None)
         }
+        Write::Hold { .. } => panic!("leases are of the store"),
         Write::Delete { key } => etcd_client::TxnOp::delete(format!("{prefix}{key}"), None),
     }
 }

@@ -10,8 +10,10 @@ mod etcd;
 mod every_home;
 mod folder;
 mod homes;
+mod leases;
 mod symlinks;
 mod tls;
+mod turns;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

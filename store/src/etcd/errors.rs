@@ -1,0 +1,58 @@
+//! What etcd's errors mean.
+
+use std::time::Duration;
+
+use crate::StoreError;
+
+/// What a request ends in, or that it took too long.
+pub(super) async fn within<T>(
+    limit: Duration,
+    endpoint: &str,
+    request: impl Future<Output = Result<T, etcd_client::Error>>,
+) -> Result<T, StoreError> {
+    match tokio::time::timeout(limit, request).await {
+        Ok(result) => result.map_err(|error| explain(endpoint, &error)),
+        Err(_) => Err(unavailable(endpoint, format!("no answer within {limit:?}"))),
+    }
+}
+
+pub(super) fn unavailable(endpoint: &str, reason: String) -> StoreError {
+    StoreError::Unavailable { endpoint: endpoint.to_owned(), reason }
+}
+
+/// Sorts etcd's errors by what can be done about them.
+pub(super) fn explain(endpoint: &str, error: &etcd_client::Error) -> StoreError {
+    let endpoint = endpoint.to_owned();
+    let etcd_client::Error::GRpcStatus(status) = error else {
+        let reason = match error {
+            etcd_client::Error::TransportError(error) => root_cause(error),
+            other => other.to_string(),
+        };
+        return StoreError::Unavailable { endpoint, reason };
+    };
+    let code = format!("{:?}", status.code());
+    let text = status.message();
+    // The codes alone do not tell: "authentication failed" is an InvalidArgument to etcd.
+    let auth = ["authentication failed", "user name", "permission denied", "auth"];
+    match code.as_str() {
+        "PermissionDenied" => StoreError::Denied { endpoint, reason: text.into() },
+        "InvalidArgument" | "FailedPrecondition" if auth.iter().any(|w| text.contains(w)) => {
+            StoreError::Denied { endpoint, reason: text.into() }
+        }
+        "NotFound" if text.contains("lease not found") => StoreError::LeaseGone,
+        "OutOfRange" if text.contains("required revision") => StoreError::Forgotten,
+        "InvalidArgument" | "ResourceExhausted" | "FailedPrecondition" | "Unimplemented" => {
+            StoreError::Rejected { endpoint, reason: text.into() }
+        }
+        _ => StoreError::Unavailable { endpoint, reason: root_cause(status) },
+    }
+}
+
+/// The innermost message, such as "Connection refused": the outer ones say "transport error".
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
