@@ -97,6 +97,11 @@ impl<'a> Document<'a> {
         (Self { lines }, errors)
     }
 
+    /// The names of all sections, spelled as in the file, also of those without options.
+    pub fn sections(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().filter_map(Line::section)
+    }
+
     /// All options in the order of the file; one that occurs twice comes twice.
     pub fn assignments(&self) -> Vec<Assignment<'_>> {
         let mut found: Vec<Assignment<'_>> = Vec::new();

@@ -8,11 +8,15 @@
 //! * [`variables`]: `$NAME`, `${NAME:-default}`, `${NAME|url}`;
 //! * [`dialect`] and [`document`]: the syntax of a service's file, edited without losing a byte;
 //! * [`render`]: default + options + variables → bytes;
+//! * [`catalog`]: what a service's options are: types, which may change while it runs, which hide;
+//! * [`effect`]: what a change of a file means for a daemon that has read it;
 //! * [`problem`]: what is wrong, where, and what to do about it.
 
+pub mod catalog;
 pub mod data;
 pub mod dialect;
 pub mod document;
+pub mod effect;
 pub mod key;
 pub mod layers;
 pub mod problem;

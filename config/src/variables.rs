@@ -117,6 +117,12 @@ impl Scope {
         Ok(pieces)
     }
 
+    /// Fills in a text that stands in no file: what a variable holds is put in as it is.
+    pub fn fill_in(&self, text: &str) -> Result<String, VariableError> {
+        let pieces = self.pieces(text, Dialect::Text)?;
+        Ok(pieces.into_iter().map(|piece| piece.text).collect())
+    }
+
     fn fill(&self, template: &Template, pieces: &mut Vec<Piece>) -> Result<(), VariableError> {
         let mut walk = Walk { path: Vec::new(), left: LARGEST };
         self.fill_pieces(template, &mut walk, pieces)
@@ -321,6 +327,13 @@ mod tests {
         ] {
             assert_eq!(fill(text, &scope).as_deref(), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_text_of_no_file_is_filled_in_without_escapes() {
+        let scope = scope(&[("PW", "a$b%c")]);
+        assert_eq!(scope.fill_in(r"x \$PW:1 $raw").as_deref(), Ok(r"x \a$b%c:1 $raw"));
+        assert!(scope.fill_in("$NOWHERE").is_err());
     }
 
     #[test]

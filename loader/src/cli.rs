@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use etcstack_store::args::StoreArgs;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Loads the configuration of OpenStack services into etcd
 #[derive(Parser)]
@@ -21,6 +23,9 @@ pub(crate) enum Command {
     /// Writes what a directory of bootstrap-data says, and only what differs
     #[command(after_long_help = LOAD_HELP)]
     Load(Box<LoadArgs>),
+    /// Reduces what oslo-config-generator prints to the catalog that an image holds
+    #[command(after_long_help = CATALOG_HELP)]
+    Catalog(CatalogArgs),
     /// Prints completions for a shell
     Completions {
         /// The shell
@@ -46,6 +51,42 @@ Examples:
   etcstack-loader load bootstrap-data
   etcstack-loader load --store etcd://10.0.0.5,10.0.0.6/cloud1 /data
   etcstack-loader load --output json | jq .written";
+
+const CATALOG_HELP: &str = "\
+The catalog says of each option of a service which type it has, whether a running daemon takes a new
+value, and whether it is secret. The agent looks for it at /usr/share/etcstack/catalog.json: with
+it, a change of mutable options is a reload and not a restart, and a change that the daemon does not
+see is nothing.
+
+Make it in the build of the service's image, where the service's packages are:
+
+  oslo-config-generator --format json --output-file /tmp/cinder.json \\
+      --config-file /usr/share/cinder/cinder-config-generator.conf
+  etcstack-loader catalog --output /usr/share/etcstack/catalog.json /tmp/cinder.json
+
+Name all namespaces that the service uses, those of the libraries as well: debug and
+log_config_append are options of oslo.log. The service's source has a list of them in
+etc/SERVICE/*config-generator*.conf or tools/config/. An option that is not in the catalog counts
+as one that needs a restart.
+
+Exit codes: 0 done, 64 wrong usage, 65 a file is not what oslo-config-generator prints, 66 a file
+cannot be read, 73 the output cannot be written.
+
+Examples:
+  oslo-config-generator --format json --namespace cinder --namespace oslo.log | \\
+      etcstack-loader catalog
+  etcstack-loader catalog --output catalog.json nova.json libraries.json";
+
+#[derive(Args)]
+pub(crate) struct CatalogArgs {
+    /// What oslo-config-generator printed, one or more files; - for standard input
+    #[arg(default_value = "-", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The file to write, as a whole or not at all; standard output where there is none
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
 
 #[derive(Args)]
 pub(crate) struct LoadArgs {
@@ -85,15 +126,15 @@ pub(crate) enum Output {
 
 /// Warnings go to standard error; `ETCSTACK_LOG=debug` shows more.
 pub(crate) fn start_logging() {
-    let filter = EnvFilter::try_from_env("ETCSTACK_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let asked = std::env::var("ETCSTACK_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         // Nobody may be reading; the complaint about that would end the load.
         .log_internal_errors(false)
-        .with_target(false)
-        .init();
+        .with_target(false);
+    let filter = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
+    tracing_subscriber::registry().with(filter).with(lines).init();
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `etcstack-loader`: loads bootstrap-data into the store.
 
+mod catalog;
 mod cli;
 mod load;
 mod plan;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     cli::start_logging();
     match cli.command {
         Command::Load(args) => load::run(&args),
+        Command::Catalog(args) => catalog::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "etcstack-loader", &mut script);

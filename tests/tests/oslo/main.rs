@@ -6,6 +6,7 @@
 // These are tests throughout, helpers included.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod catalog;
 mod documents;
 mod edits;
 mod judge;

@@ -1,0 +1,264 @@
+//! What a service's options are: the reduced form of `oslo-config-generator --format json`.
+//!
+//! An image holds it beside its default files. It is JSON, sorted, with one option on a line, so
+//! that a difference between two releases of a service can be read. Options of groups that the
+//! service makes up as it runs (the backends of cinder) are not in it: nothing is known of them.
+
+mod generator;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::error::Category;
+
+use crate::document::normal_section;
+use crate::problem::{Place, Problem};
+
+/// The form that is written; another one is refused.
+const FORMAT: u32 = 1;
+
+/// The largest file that is read, in bytes. The generator's is 1 MB for the largest services.
+pub const LARGEST: usize = 32 << 20;
+
+/// The type of an option of which nothing is known.
+const UNKNOWN_TYPE: &str = "unknown value";
+
+/// All options of a service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Catalog {
+    /// Sorted by group and name.
+    options: Vec<CatalogOption>,
+    /// By section in its normal form and option, as a file names it: which options read it.
+    readers: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
+}
+
+/// One option.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogOption {
+    /// The section that holds it.
+    pub group: String,
+    /// Its name in a file.
+    pub name: String,
+    /// The generator's words: `string value`, `boolean value`, `multi valued` …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What holds where no file says otherwise; null also where it is large. Where it depends on
+    /// the machine, the sample that stands in the documentation.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub default: Value,
+    /// The values that it may have; any, where it is empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Value>,
+    /// The least number, or null.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub min: Value,
+    /// The largest number, or null.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub max: Value,
+    /// Whether a daemon takes a new value without a restart.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub mutable: bool,
+    /// Whether the value has to be hidden.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub secret: bool,
+    /// Whether it is known that only the last of several values counts.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub single: bool,
+    /// The options that its default refers to: `state_path` for `$state_path/volumes`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refers: Vec<String>,
+    /// The groups and names under which files may still have it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deprecated: Vec<(String, String)>,
+}
+
+/// The file.
+#[derive(Deserialize)]
+struct Reduced {
+    format: u32,
+    #[serde(default)]
+    options: Vec<CatalogOption>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's way to ask
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl Catalog {
+    /// Reads the reduced form. The path is for the message only.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, Problem> {
+        let file: Reduced =
+            read(path, bytes, "a catalog; write it with `etcstack-loader catalog`")?;
+        if file.format != FORMAT {
+            return Err(Problem::new(
+                Place::file(path),
+                format!(
+                    "the catalog is of format {}, this program reads {FORMAT}; write it anew with \
+                     the loader of the same release",
+                    file.format
+                ),
+            ));
+        }
+        Ok(Self::new(file.options))
+    }
+
+    /// Reduces what `oslo-config-generator --format json` printed. The path is for the message
+    /// only.
+    pub fn reduce(path: &Path, raw: &[u8]) -> Result<Self, Problem> {
+        let wanted = "what `oslo-config-generator --format json` prints";
+        Ok(Self::new(generator::options(read(path, raw, wanted)?)))
+    }
+
+    /// Adds the options of another one.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        Self::new(self.options.into_iter().chain(other.options))
+    }
+
+    /// Where two tell of the same option, only what is true of both is kept.
+    fn new(options: impl IntoIterator<Item = CatalogOption>) -> Self {
+        let mut joined: BTreeMap<(String, String), CatalogOption> = BTreeMap::new();
+        for option in options {
+            let key = (normal_section(&option.group), option.name.clone());
+            match joined.get_mut(&key) {
+                Some(known) => known.join(option),
+                None => {
+                    joined.insert(key, option);
+                }
+            }
+        }
+        let options: Vec<_> = joined.into_values().collect();
+        let mut readers: BTreeMap<String, BTreeMap<String, Vec<usize>>> = BTreeMap::new();
+        for (index, option) in options.iter().enumerate() {
+            for (group, name) in option.names() {
+                let names = readers.entry(normal_section(group)).or_default();
+                names.entry(name.to_owned()).or_default().push(index);
+            }
+        }
+        Self { options, readers }
+    }
+
+    /// All options, sorted by group and name.
+    pub fn options(&self) -> &[CatalogOption] {
+        &self.options
+    }
+
+    /// The options that read what a file holds under these names: none, one, or several where the
+    /// name is a former one of others. None means that nothing is known, not that nobody reads it.
+    pub fn find<'a>(
+        &'a self,
+        section: &str,
+        option: &str,
+    ) -> impl Iterator<Item = &'a CatalogOption> + use<'a> {
+        let names = self.readers.get(&normal_section(section));
+        let found = names.and_then(|names| names.get(option));
+        found.into_iter().flatten().filter_map(|index| self.options.get(*index))
+    }
+
+    /// As [`find`](Self::find), with dashes for underscores: the way in which options are written
+    /// on a command line. In a file, oslo.config ignores most of these names.
+    pub fn find_dashed<'a>(
+        &'a self,
+        section: &str,
+        option: &str,
+    ) -> impl Iterator<Item = &'a CatalogOption> + use<'a> {
+        self.find(section, &option.replace('-', "_"))
+    }
+
+    /// Whether any option is known in this section.
+    pub fn knows_section(&self, section: &str) -> bool {
+        self.readers.contains_key(&normal_section(section))
+    }
+
+    /// Whether a daemon takes a new value of this without a restart: known only if all that read
+    /// it are known to.
+    pub fn is_mutable(&self, section: &str, option: &str) -> bool {
+        let mut readers = self.find(section, option).peekable();
+        readers.peek().is_some() && readers.all(|reader| reader.mutable)
+    }
+
+    /// Whether only the last of several values counts.
+    pub fn is_single(&self, section: &str, option: &str) -> bool {
+        let mut readers = self.find(section, option).peekable();
+        readers.peek().is_some() && readers.all(|reader| reader.single)
+    }
+
+    /// Whether the value has to be hidden; `None` where the option is not known.
+    pub fn is_secret(&self, section: &str, option: &str) -> Option<bool> {
+        let secret = |any: Option<bool>, reader: &CatalogOption| {
+            Some(any.unwrap_or_default() || reader.secret)
+        };
+        self.find(section, option).chain(self.find_dashed(section, option)).fold(None, secret)
+    }
+}
+
+impl CatalogOption {
+    /// The groups and names under which a file may have it, the present ones first.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &str)> {
+        let former = self.deprecated.iter().map(|(group, name)| (group.as_str(), name.as_str()));
+        std::iter::once((self.group.as_str(), self.name.as_str())).chain(former)
+    }
+
+    /// Keeps what is true of both.
+    fn join(&mut self, other: Self) {
+        if self.kind != other.kind {
+            UNKNOWN_TYPE.clone_into(&mut self.kind);
+        }
+        if self.choices != other.choices {
+            self.choices.clear();
+        }
+        for (mine, other) in [
+            (&mut self.default, other.default),
+            (&mut self.min, other.min),
+            (&mut self.max, other.max),
+        ] {
+            if *mine != other {
+                *mine = Value::Null;
+            }
+        }
+        self.mutable &= other.mutable;
+        self.secret |= other.secret;
+        self.single &= other.single;
+        self.refers.extend(other.refers);
+        self.deprecated.extend(other.deprecated);
+        self.refers.sort();
+        self.refers.dedup();
+        self.deprecated.sort();
+        self.deprecated.dedup();
+    }
+}
+
+impl fmt::Display for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{\"format\":{FORMAT},\"options\":[")?;
+        for (index, option) in self.options.iter().enumerate() {
+            let line = serde_json::to_string(option).map_err(|_| fmt::Error)?;
+            write!(f, "{}\n{line}", if index > 0 { "," } else { "" })?;
+        }
+        f.write_str("\n]}\n")
+    }
+}
+
+/// Reads JSON; what is wrong is said without quoting the file, since it may be the wrong one.
+fn read<'a, T: Deserialize<'a>>(path: &Path, bytes: &'a [u8], wanted: &str) -> Result<T, Problem> {
+    if bytes.len() > LARGEST {
+        let message = format!("the file is larger than {LARGEST} bytes; it should be {wanted}");
+        return Err(Problem::new(Place::file(path), message));
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        let what = match error.classify() {
+            Category::Eof => "the JSON ends too early",
+            Category::Data => "this is JSON of another form",
+            Category::Syntax | Category::Io => "this is not JSON",
+        };
+        let place = Place::position(path, error.line().max(1), error.column().max(1));
+        Problem::new(place, format!("{what}; the file should be {wanted}"))
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,127 @@
+//! The catalog of a service's options, from what oslo-config-generator prints.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use etcstack_config::catalog::{Catalog, LARGEST};
+use etcstack_config::problem::{Place, Problem, Problems};
+use thiserror::Error;
+
+use crate::cli::CatalogArgs;
+
+#[derive(Debug, Error)]
+enum CatalogError {
+    #[error("{0}")]
+    Data(#[from] Problems),
+    #[error("cannot read {}: {error}", .path.display())]
+    Input { path: PathBuf, error: io::Error },
+    #[error("cannot write {}: {error}", .path.display())]
+    Output { path: PathBuf, error: io::Error },
+}
+
+impl CatalogError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Data(_) => 65,       // EX_DATAERR
+            Self::Input { .. } => 66,  // EX_NOINPUT
+            Self::Output { .. } => 73, // EX_CANTCREAT
+        }
+    }
+}
+
+pub(crate) fn run(args: &CatalogArgs) -> ExitCode {
+    match reduce(&args.files).and_then(|catalog| print(&catalog, args.output.as_deref())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            for line in error.to_string().lines() {
+                let _ = writeln!(io::stderr(), "error: {line}");
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// The options of all files together.
+fn reduce(files: &[PathBuf]) -> Result<Catalog, CatalogError> {
+    let mut all = Catalog::default();
+    let mut problems = Problems::default();
+    for path in files {
+        let bytes =
+            read(path).map_err(|error| CatalogError::Input { path: path.clone(), error })?;
+        match Catalog::reduce(name(path), &bytes) {
+            // Most likely a mistake, which would cost a restart at every change.
+            Ok(catalog) if catalog.options().is_empty() => {
+                let message = "no options are in it; name the service's namespaces to \
+                               oslo-config-generator with --namespace";
+                problems.0.push(Problem::new(Place::file(name(path)), message));
+            }
+            Ok(catalog) => all = all.merge(catalog),
+            Err(problem) => problems.0.push(problem),
+        }
+    }
+    Ok(problems.or_ok(all)?)
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// The file, as messages name it.
+fn name(path: &Path) -> &Path {
+    if is_stdin(path) { Path::new("standard input") } else { path }
+}
+
+/// Just more than the largest catalog at most, which is then refused.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let most = LARGEST as u64 + 1;
+    if is_stdin(path) {
+        io::stdin().lock().take(most).read_to_end(&mut bytes)?;
+    } else {
+        File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+fn print(catalog: &Catalog, output: Option<&Path>) -> Result<(), CatalogError> {
+    let text = catalog.to_string();
+    if let Some(path) = output {
+        return replace(path, text.as_bytes())
+            .map_err(|error| CatalogError::Output { path: path.to_owned(), error });
+    }
+    let mut stdout = io::stdout().lock();
+    let result = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    match result {
+        // Whoever was to read it has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => {
+            result.map_err(|error| CatalogError::Output { path: "standard output".into(), error })
+        }
+    }
+}
+
+/// Writes a file beside its place and puts it there.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A device or a pipe is written to, not replaced.
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
+    let Some(name) = path.file_name() else {
+        return Err(io::ErrorKind::IsADirectory.into());
+    };
+    let temporary =
+        path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+    let written = create(&temporary, bytes).and_then(|()| std::fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written
+}
+
+fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
