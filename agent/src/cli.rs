@@ -8,7 +8,11 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use etcstack_config::layers::Layers;
 use etcstack_store::args::StoreArgs;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::observe::Listen;
 
 /// Renders a service's files from etcd, runs the service, and tells it of changes
 #[derive(Parser)]
@@ -26,6 +30,9 @@ pub(crate) enum Command {
     /// Renders the files once and ends: for an init container
     #[command(after_long_help = RENDER_HELP)]
     Render(Box<RenderArgs>),
+    /// Says what value an option has and where it comes from
+    #[command(after_long_help = EXPLAIN_HELP)]
+    Explain(Box<ExplainArgs>),
     /// Prints completions for a shell
     Completions {
         /// The shell
@@ -56,6 +63,17 @@ loaded, no manifest or no file of credentials, 69 no store within --start-timeou
 be read or written, 75 a load did not end within it, 77 the store refuses the user, 78 a mistake in
 the manifest.";
 
+const EXPLAIN_HELP: &str = "\
+Reads the store as render does, and writes nothing. Says the value as it stands in the file, the key
+and the layer or the line of the default that it comes from, what it was put in the place of, the
+variables in it, and the revision. What looks like a secret is printed as ***.
+
+Exit codes: those of render.
+
+Examples:
+  etcstack-agent explain cinder.conf/database/connection
+  etcstack-agent explain policy.yaml --output json";
+
 #[derive(Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
@@ -70,8 +88,12 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) start_timeout: Option<Duration>,
 
-    /// The daemon and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
+    /// Where to answer /livez, /readyz, /metrics and /status over HTTP [default: nowhere]
+    #[arg(long, env = "ETCSTACK_LISTEN", value_name = "HOST:PORT|unix:PATH")]
+    pub(crate) listen: Option<Listen>,
+
+    /// The daemon and its arguments, unless the manifest names them in [[process]]
+    #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
 
@@ -92,6 +114,43 @@ pub(crate) struct RenderArgs {
 }
 
 #[derive(Args)]
+pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+
+    /// The option, as the end of its key: FILE/SECTION/OPTION, FILE/OPTION before the first section
+    /// of a file, or FILE for a whole text
+    #[arg(value_name = "FILE[/SECTION]/OPTION")]
+    pub(crate) name: String,
+
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+
+    /// Print secrets as they are
+    #[arg(long)]
+    pub(crate) show_secrets: bool,
+
+    /// How long to wait for the store and the first state before giving up
+    #[arg(
+        long,
+        env = "ETCSTACK_START_TIMEOUT",
+        value_name = "TIME",
+        default_value = "60s",
+        value_parser = etcstack_store::args::duration
+    )]
+    pub(crate) start_timeout: Duration,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Lines for people
+    Text,
+    /// An object, for machines
+    Json,
+}
+
+#[derive(Args)]
 pub(crate) struct CommonArgs {
     /// The role of this container; several with commas between them, later ones win
     #[arg(long, env = "ETCSTACK_ROLE", value_name = "ROLE[,ROLE…]")]
@@ -108,6 +167,18 @@ pub(crate) struct CommonArgs {
     /// Where the folder of a service stands when no manifest names its files
     #[arg(long, env = "ETCSTACK_ETC", value_name = "FOLDER", default_value = "/etc")]
     pub(crate) etc: PathBuf,
+
+    /// The name of this replica, which no other has [default: the host name]
+    #[arg(long, env = "ETCSTACK_HOST", value_name = "NAME")]
+    pub(crate) host: Option<String>,
+
+    /// The image that this is, for bootstrap steps that are done once per image
+    #[arg(long, env = "ETCSTACK_IMAGE", value_name = "NAME")]
+    pub(crate) image: Option<String>,
+
+    /// A folder of this agent alone, for what it stages and keeps [default: /run/etcstack]
+    #[arg(long, env = "ETCSTACK_STATE_DIR", value_name = "FOLDER")]
+    pub(crate) state_dir: Option<PathBuf>,
 
     /// Start on the image's own files where the store has no key of the service
     #[arg(
@@ -135,16 +206,17 @@ pub(crate) enum LogFormat {
 
 /// Messages go to standard error; `ETCSTACK_LOG=debug` shows more.
 pub(crate) fn start_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("ETCSTACK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let asked = std::env::var("ETCSTACK_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let filter = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         // A log that nobody takes must not end the agent: the complaint about it would.
         .log_internal_errors(false)
         .with_target(false);
+    let registry = tracing_subscriber::registry().with(filter);
     match format {
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+        LogFormat::Text => registry.with(lines.with_ansi(std::io::stderr().is_terminal())).init(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).init(),
     }
 }
 

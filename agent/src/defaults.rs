@@ -22,6 +22,18 @@ type Found = (PathBuf, Vec<u8>);
 
 /// The default of a file; `None` if there is none.
 pub(crate) fn read(target: &Target) -> std::result::Result<Option<Found>, Problem> {
+    read_by(find, target)
+}
+
+/// The same for who only looks: nothing is noted.
+pub(crate) fn look(target: &Target) -> std::result::Result<Option<Found>, Problem> {
+    read_by(find_without_noting, target)
+}
+
+fn read_by(
+    find: impl FnOnce(&Path, &Path) -> Result<Option<Found>>,
+    target: &Target,
+) -> std::result::Result<Option<Found>, Problem> {
     let (path, read) = match &target.default {
         DefaultAt::Declared(path) => {
             (path, std::fs::read(path).map(|bytes| Some((path.clone(), bytes))))
@@ -64,6 +76,17 @@ fn find(shared: &Path, path: &Path) -> Result<Option<Found>> {
         Note::Copy(found) => Some(found),
         Note::NoDefault | Note::Nothing => None,
     })
+}
+
+fn find_without_noting(shared: &Path, path: &Path) -> Result<Option<Found>> {
+    if let Some(bytes) = read_if_there(shared)? {
+        return Ok(Some((shared.to_owned(), bytes)));
+    }
+    match note(path)? {
+        Note::Copy(found) => Ok(Some(found)),
+        Note::NoDefault => Ok(None),
+        Note::Nothing => Ok(read_if_there(path)?.map(|bytes| (path.to_owned(), bytes))),
+    }
 }
 
 /// What an agent has noted of a default.

@@ -1,27 +1,44 @@
 //! `etcstack-agent`: the entrypoint of a service's container.
 //!
 //! The modules follow the way of the data: [`manifest`] says what the image needs, [`reconcile`]
-//! turns a state of the store into the files that should be there, [`apply`] puts them there, and
-//! [`supervise`] runs the daemon and tells it. [`run`] is the loop that joins them.
+//! turns a state of the store into the files that should be there, [`check`] asks whether they may
+//! go live, [`apply`] puts them there, [`action`] knows what that calls for, and [`supervise`] runs
+//! the daemons and tells them. [`life`] is the loop that joins them; [`run`] stands around it.
 
+mod action;
 mod apply;
+mod bad;
+mod bootstrap;
+mod check;
 mod cli;
 mod defaults;
+mod explain;
+mod hold;
+mod last_good;
+mod life;
 mod manifest;
+mod mask;
+mod observe;
+mod probe;
+mod ready;
 mod reconcile;
 mod render;
 mod run;
 mod supervise;
 mod sys;
+mod wait_for;
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(report_panic));
+    sys::keep_files_to_ourselves();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -31,8 +48,15 @@ fn main() -> ExitCode {
         }
     };
     let result = match &cli.command {
-        Command::Run(args) => start(&args.common).and_then(|setup| run::run(setup, args)),
-        Command::Render(args) => start(&args.common).and_then(|setup| render::run(setup, args)),
+        Command::Run(args) => {
+            start(&args.common, Some(&args.command)).and_then(|setup| run::run(setup, args))
+        }
+        Command::Render(args) => {
+            start(&args.common, None).and_then(|setup| render::run(setup, args))
+        }
+        Command::Explain(args) => {
+            start(&args.common, None).and_then(|setup| explain::run(setup, args))
+        }
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "etcstack-agent", &mut script);
@@ -77,23 +101,26 @@ impl From<etcstack_store::StoreError> for Failure {
     }
 }
 
-/// What both commands need.
+/// What the commands need.
 struct Setup {
     store: etcstack_store::Store,
     reconciler: reconcile::Reconciler,
     runtime: tokio::runtime::Runtime,
 }
 
-fn start(args: &cli::CommonArgs) -> Result<Setup, Failure> {
+fn start(args: &cli::CommonArgs, command: Option<&[OsString]>) -> Result<Setup, Failure> {
     cli::start_logging(args.log_format);
-    let manifest = manifest::Manifest::load(args)?;
+    let mut manifest = manifest::Manifest::load(args)?;
+    if let Some(command) = command {
+        manifest = manifest.with_command(command)?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(71, format!("cannot start: {error}")))?; // EX_OSERR
     Ok(Setup {
         store: args.store.open()?,
-        reconciler: reconcile::Reconciler::new(manifest, environment()),
+        reconciler: reconcile::Reconciler::new(Arc::new(manifest), environment()),
         runtime,
     })
 }
@@ -107,10 +134,6 @@ fn environment() -> etcstack_config::variables::Variables {
         .filter_map(text)
         .filter(|(name, _)| etcstack_config::variables::is_name(name))
         .collect();
-    if let Ok(host) = nix::unistd::gethostname()
-        && let Ok(host) = host.into_string()
-    {
-        variables.entry("HOSTNAME".into()).or_insert(host);
-    }
+    variables.entry("HOSTNAME".into()).or_insert_with(manifest::host_name);
     variables
 }

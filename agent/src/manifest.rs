@@ -1,111 +1,90 @@
 //! What an image needs: `/etc/etcstack/agent.toml`, or sensible defaults without one.
 
-use std::collections::BTreeSet;
+mod file;
+mod process;
+mod read;
+mod steps;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
-use etcstack_config::dialect::Dialect;
+use etcstack_config::catalog::Catalog;
 use etcstack_config::layers::Layers;
 use etcstack_config::problem::{Place, Problem};
-use nix::sys::signal::Signal;
-use nix::unistd::{Gid, Group, Uid, User};
+pub(crate) use file::{DefaultAt, OnChange, Target};
+use nix::unistd::Gid;
+use process::{AccountEntry, ProcessEntry, ReloadEntry, Settings, Stop};
+pub(crate) use process::{OnExit, ProcessSpec, Reload, ReloadBy};
+pub(crate) use read::Owner;
 use serde::{Deserialize, Deserializer};
+use steps::StepEntry;
+pub(crate) use steps::{Environment, OnEnvironment, OncePer, Step};
 
 use crate::Failure;
 use crate::cli::CommonArgs;
+use crate::probe::Ready;
+use crate::supervise::{Account, Response, Signal, Table};
+use crate::wait_for::WaitFor;
 
 /// Where the manifest stands when nothing else is said.
 const DEFAULT_PATH: &str = "/etc/etcstack/agent.toml";
-/// Where images keep the default files.
+/// Where images keep the default files, and the catalog.
 const SHARED_DEFAULTS: &str = "/usr/share/etcstack";
+const CATALOG: &str = "/usr/share/etcstack/catalog.json";
+const STATE_DIR: &str = "/run/etcstack";
 
 /// What an image needs, with the command line's word over the file's.
 #[derive(Debug)]
 pub(crate) struct Manifest {
     pub(crate) service: String,
     pub(crate) layers: Layers,
-    pub(crate) reload: Reload,
-    pub(crate) stop: Stop,
+    /// The name of this replica.
+    pub(crate) host: String,
+    pub(crate) image: Option<String>,
+    /// A folder of this agent alone.
+    pub(crate) state_dir: PathBuf,
+    pub(crate) start_without_store: bool,
     /// A store without any key of the service is taken at its word.
     pub(crate) allow_empty: bool,
+    pub(crate) catalog: Option<Catalog>,
+    pub(crate) checks: Checks,
+    pub(crate) signals: Table,
+    pub(crate) restart: Restart,
+    pub(crate) environment: Environment,
+    pub(crate) wait_for: Vec<WaitFor>,
+    pub(crate) bootstrap: Vec<Step>,
+    pub(crate) processes: Vec<ProcessSpec>,
     /// `None` where no manifest says which files there are: any that the store has.
     files: Option<Vec<Target>>,
     /// The service's folder for files that no manifest names.
     pub(crate) folder: PathBuf,
 }
 
-/// A file that the agent keeps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Target {
-    /// As in the keys.
-    pub(crate) name: String,
-    pub(crate) path: PathBuf,
-    pub(crate) default: DefaultAt,
-    pub(crate) dialect: Dialect,
-    pub(crate) owner: Option<Owner>,
-    pub(crate) mode: Option<u32>,
-    pub(crate) on_change: OnChange,
+/// What has to end well before any change goes live.
+#[derive(Debug)]
+pub(crate) struct Checks {
+    pub(crate) commands: Vec<Vec<String>>,
+    /// For each.
+    pub(crate) timeout: Duration,
+    pub(crate) account: Account,
 }
 
-/// Where a file's default stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum DefaultAt {
-    /// Here; it is a mistake when it is not.
-    Declared(PathBuf),
-    /// Here if it is there, else what the image has in the file's own place.
-    Found(PathBuf),
-}
-
-/// A user and a group by their numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owner {
-    pub(crate) user: Uid,
-    pub(crate) group: Gid,
-}
-
-/// What a change of a file calls for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum OnChange {
-    /// The signal of `[reload]`.
-    #[default]
-    Reload,
-    /// Nothing: the daemon looks for itself, or never again.
-    None,
-}
-
-/// How the daemon is told of a change.
+/// How replicas take turns.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Reload {
-    #[serde(deserialize_with = "signal")]
-    pub(crate) signal: Signal,
-    /// Between two signals; a change in between is told at its end.
-    #[serde(deserialize_with = "duration")]
-    pub(crate) min_interval: Duration,
+pub(crate) struct Restart {
+    /// How many replicas may restart at a time.
+    pub(crate) max_unavailable: usize,
+    /// How long one that has died keeps its turn.
+    #[serde(deserialize_with = "read::duration")]
+    pub(crate) lease: Duration,
 }
 
-impl Default for Reload {
+impl Default for Restart {
     fn default() -> Self {
-        // Two HUPs 0.3 s apart kill an eventlet service: it catches none while it reloads.
-        Self { signal: Signal::SIGHUP, min_interval: Duration::from_secs(2) }
-    }
-}
-
-/// How the daemon is stopped.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct Stop {
-    /// How long it may take before it is killed.
-    #[serde(deserialize_with = "duration")]
-    pub(crate) grace: Duration,
-}
-
-impl Default for Stop {
-    fn default() -> Self {
-        // oslo.service's graceful_shutdown_timeout.
-        Self { grace: Duration::from_secs(60) }
+        Self { max_unavailable: 1, lease: Duration::from_secs(30) }
     }
 }
 
@@ -113,45 +92,48 @@ impl Default for Stop {
 #[serde(deny_unknown_fields, default)]
 struct ManifestFile {
     service: Option<String>,
-    #[serde(deserialize_with = "layers")]
+    #[serde(deserialize_with = "read::layers")]
     role: Option<Layers>,
-    file: Vec<FileEntry>,
-    reload: Reload,
-    stop: Stop,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileEntry {
-    name: toml::Spanned<String>,
-    path: PathBuf,
-    default: Option<PathBuf>,
-    #[serde(default, deserialize_with = "dialect")]
-    dialect: Option<Dialect>,
-    #[serde(default, deserialize_with = "owner")]
-    owner: Option<Owner>,
-    #[serde(default, deserialize_with = "mode")]
-    mode: Option<u32>,
-    #[serde(default)]
-    on_change: OnChange,
+    image: Option<String>,
+    state_dir: Option<PathBuf>,
+    start_without_store: bool,
+    catalog: Option<PathBuf>,
+    #[serde(deserialize_with = "read::account")]
+    user: Option<read::Account>,
+    #[serde(deserialize_with = "read::group")]
+    group: Option<Gid>,
+    #[serde(deserialize_with = "read::groups")]
+    groups: Option<Vec<Gid>>,
+    no_new_privs: Option<bool>,
+    check: Vec<Vec<String>>,
+    #[serde(deserialize_with = "read::some_duration")]
+    check_timeout: Option<Duration>,
+    file: Vec<file::FileEntry>,
+    reload: Option<ReloadEntry>,
+    stop: Option<Stop>,
+    #[serde(deserialize_with = "signals")]
+    signals: Table,
+    ready: Option<Ready>,
+    restart: Restart,
+    environment: Environment,
+    wait_for: Vec<WaitFor>,
+    bootstrap: Vec<StepEntry>,
+    process: Vec<ProcessEntry>,
 }
 
 impl Manifest {
     /// Reads the manifest that the command line names, or the usual one where it is there.
     pub(crate) fn load(args: &CommonArgs) -> Result<Self, Failure> {
         let path = args.manifest.clone().unwrap_or_else(|| DEFAULT_PATH.into());
-        let (file, named) = match std::fs::read_to_string(&path) {
-            Ok(text) => (parse(&path, &text)?, true),
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self::combine(args, parse(&path, &text)?, Some(&path)),
             Err(error)
                 if error.kind() == std::io::ErrorKind::NotFound && args.manifest.is_none() =>
             {
-                (ManifestFile::default(), false)
+                Self::combine(args, ManifestFile::default(), None)
             }
-            Err(error) => {
-                return Err(Failure::new(66, format!("{}: {error}", path.display()))); // EX_NOINPUT
-            }
-        };
-        Self::combine(args, file, named.then_some(path.as_path()))
+            Err(error) => Err(Failure::new(66, format!("{}: {error}", path.display()))), // EX_NOINPUT
+        }
     }
 
     fn combine(
@@ -160,51 +142,90 @@ impl Manifest {
         path: Option<&Path>,
     ) -> Result<Self, Failure> {
         let service = args.service.clone().or(file.service).ok_or_else(|| {
-            Failure::new(
-                64,
-                "which service is this? say --service NAME, or service = in the manifest",
-            )
+            let message = "which service is this? say --service NAME, or service = in the manifest";
+            Failure::new(64, message)
         })?;
-        let layers = match (&args.role, file.role) {
-            (Some(layers), _) => layers.clone(),
-            (None, Some(layers)) => layers,
-            (None, None) => {
-                let message = "which role is this? say --role ROLE, or role = in the manifest";
-                return Err(Failure::new(64, message));
-            }
+        let layers = args.role.clone().or(file.role).ok_or_else(|| {
+            let message = "which role is this? say --role ROLE, or role = in the manifest";
+            Failure::new(64, message)
+        })?;
+        let image = args.image.clone().or(file.image);
+        if image.is_none() && file.bootstrap.iter().any(|step| step.once_per == OncePer::Image) {
+            let message = "a bootstrap step is done once per image, and nothing says which image \
+                           this is; say image = in the manifest, or ETCSTACK_IMAGE";
+            return Err(Failure::new(78, message)); // EX_CONFIG
+        }
+        let folder = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        let shared = Path::new(SHARED_DEFAULTS).join(&service);
+        let ManifestFile { user, group, groups, no_new_privs, .. } = file;
+        let account = AccountEntry { user, group, groups, no_new_privs };
+        let all = Settings {
+            account: account.clone(),
+            reload: file.reload,
+            stop: file.stop,
+            ready: file.ready,
         };
-        let mut manifest = Self {
+        let steps = file.bootstrap.into_iter().map(|step| step.step(&account));
+        let bootstrap = steps.collect::<Result<_, _>>()?;
+        let mut environment = file.environment;
+        environment.file = environment.file.map(|file| folder.join(file));
+        let processes = if file.process.is_empty() {
+            vec![all.process(service.clone(), Vec::new())?]
+        } else {
+            let processes = file.process.into_iter().map(|process| process.process(&all));
+            processes.collect::<Result<_, _>>()?
+        };
+        let files = file.file.into_iter().map(|entry| entry.target(folder, &shared));
+        let files: Vec<_> = files.collect();
+        Ok(Self {
             folder: args.etc.join(&service),
             service,
             layers,
-            reload: file.reload,
-            stop: file.stop,
+            host: args.host.clone().unwrap_or_else(host_name),
+            image,
+            state_dir: args
+                .state_dir
+                .clone()
+                .or(file.state_dir.map(|state_dir| folder.join(state_dir)))
+                .unwrap_or_else(|| STATE_DIR.into()),
+            start_without_store: file.start_without_store,
             allow_empty: args.allow_empty,
-            files: None,
-        };
-        if let Some(path) = path.filter(|_| !file.file.is_empty()) {
-            let folder = path.parent().unwrap_or(Path::new(""));
-            let target = |entry| manifest.declared(entry, folder);
-            manifest.files = Some(file.file.into_iter().map(target).collect());
-        }
-        Ok(manifest)
+            catalog: catalog(file.catalog.map(|catalog| folder.join(catalog)))?,
+            checks: Checks {
+                commands: file.check,
+                timeout: file.check_timeout.unwrap_or(Duration::from_secs(30)),
+                account: account.account()?,
+            },
+            signals: file.signals,
+            restart: file.restart,
+            environment,
+            wait_for: file.wait_for,
+            bootstrap,
+            processes,
+            files: (!files.is_empty()).then_some(files),
+        })
     }
 
-    /// Paths of a manifest start at its own folder, where they are not absolute.
-    fn declared(&self, entry: FileEntry, folder: &Path) -> Target {
-        let name = entry.name.into_inner();
-        let default = match entry.default {
-            Some(path) => DefaultAt::Declared(folder.join(path)),
-            None => DefaultAt::Found(self.shared().join(&name)),
-        };
-        Target {
-            path: folder.join(entry.path),
-            default,
-            dialect: entry.dialect.unwrap_or_else(|| Dialect::by_name(&name)),
-            owner: entry.owner,
-            mode: entry.mode,
-            on_change: entry.on_change,
-            name,
+    /// Gives the daemon of the command line to a manifest that names none itself.
+    pub(crate) fn with_command(mut self, command: &[OsString]) -> Result<Self, Failure> {
+        let in_manifest = self.processes.iter().all(|process| !process.command.is_empty());
+        match (command.is_empty(), in_manifest) {
+            (false, true) => {
+                let message = "the manifest has the daemons in [[process]], and the command line \
+                               one more; say one of the two";
+                Err(Failure::new(64, message))
+            }
+            (true, false) => {
+                let message = "what is to run? say -- COMMAND…, or [[process]] in the manifest";
+                Err(Failure::new(64, message))
+            }
+            (true, true) => Ok(self),
+            (false, false) => {
+                for process in &mut self.processes {
+                    command.clone_into(&mut process.command);
+                }
+                Ok(self)
+            }
         }
     }
 
@@ -218,22 +239,46 @@ impl Manifest {
         if let Some(files) = &self.files {
             return files.clone();
         }
-        let target = |name: String| Target {
-            path: self.folder.join(&name),
-            default: DefaultAt::Found(self.shared().join(&name)),
-            dialect: Dialect::by_name(&name),
-            owner: None,
-            mode: None,
-            on_change: OnChange::default(),
-            name,
-        };
-        known().into_iter().map(target).collect()
+        let shared = self.shared();
+        known().into_iter().map(|name| Target::unnamed(name, &self.folder, &shared)).collect()
     }
+
+    /// The texts of the manifest in which variables may stand.
+    pub(crate) fn texts(&self) -> Vec<&str> {
+        let ready = self.processes.iter().filter_map(|process| process.ready.as_ref());
+        ready
+            .flat_map(|ready| ready.probe.texts())
+            .chain(self.wait_for.iter().flat_map(WaitFor::texts))
+            .collect()
+    }
+
+    /// The role that replicas have in common, whatever further layers each has of its own.
+    pub(crate) fn first_role(&self) -> &str {
+        self.layers.roles().first().map_or("", String::as_str)
+    }
+}
+
+/// The catalog that the manifest names, or the usual one where it is there.
+fn catalog(named: Option<PathBuf>) -> Result<Option<Catalog>, Failure> {
+    let path = named.clone().unwrap_or_else(|| CATALOG.into());
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let catalog = Catalog::parse(&path, &bytes).map(Some);
+            catalog.map_err(|problem| Failure::new(78, problem)) // EX_CONFIG
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(None),
+        Err(error) => Err(Failure::new(66, format!("{}: {error}", path.display()))), // EX_NOINPUT
+    }
+}
+
+pub(crate) fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    name.unwrap_or_else(|| "localhost".into())
 }
 
 fn parse(path: &Path, text: &str) -> Result<ManifestFile, Failure> {
     let problem = |offset: usize, message: &str| {
-        let before = &text[..offset];
+        let before = text.get(..offset).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
         let place = Place::position(path, line, column);
@@ -250,176 +295,47 @@ fn parse(path: &Path, text: &str) -> Result<ManifestFile, Failure> {
             return Err(problem(entry.name.span().start, message));
         }
     }
+    let known = |files: &BTreeSet<String>| {
+        files.iter().find(|file| !names.contains(*file)).map(|file| {
+            format!("{file:?} is none of the files of this manifest; add a [[file]] for it")
+        })
+    };
+    let twice = |names: &mut BTreeSet<String>, name: &toml::Spanned<String>| {
+        let new = names.insert(name.get_ref().clone());
+        (!new).then(|| format!("{:?} stands here twice", name.get_ref()))
+    };
+    let mut seen = BTreeSet::new();
+    for entry in &file.process {
+        let unknown = entry.files.as_ref().and_then(known);
+        if let Some(message) = unknown.or_else(|| twice(&mut seen, &entry.name)) {
+            return Err(problem(entry.name.span().start, &message));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for entry in &file.bootstrap {
+        if let Some(message) = known(&entry.files).or_else(|| twice(&mut seen, &entry.name)) {
+            return Err(problem(entry.name.span().start, &message));
+        }
+    }
+    let empty = |check: &[Vec<String>]| check.iter().any(Vec::is_empty);
+    if empty(&file.check) || file.file.iter().any(|entry| empty(&entry.check)) {
+        return Err(problem(0, "a check is an empty command"));
+    }
+    if file.restart.max_unavailable == 0 {
+        return Err(problem(0, "[restart] max_unavailable = 0 would never let anyone restart"));
+    }
+    file.environment.check().map_err(|message| problem(0, &message))?;
     Ok(file)
 }
 
-fn read<'de, D: Deserializer<'de>, T>(
-    deserializer: D,
-    parse: impl FnOnce(&str) -> Result<T, String>,
-) -> Result<T, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse(&text).map_err(serde::de::Error::custom)
-}
-
-fn signal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Signal, D::Error> {
-    read(deserializer, |text| {
-        let name = format!("SIG{}", text.strip_prefix("SIG").unwrap_or(text));
-        match Signal::from_str(&name) {
-            Ok(Signal::SIGKILL | Signal::SIGSTOP) => {
-                Err(format!("no daemon can catch {text}; write HUP or USR1"))
-            }
-            Ok(signal) => Ok(signal),
-            Err(_) => Err(format!("{text:?} is no signal; write HUP or USR1")),
-        }
-    })
-}
-
-fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    read(deserializer, etcstack_store::args::duration)
-}
-
-fn layers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Layers>, D::Error> {
-    read(deserializer, |text| text.parse().map(Some))
-}
-
-fn dialect<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Dialect>, D::Error> {
-    read(deserializer, |text| text.parse().map(Some))
-}
-
-fn mode<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    read(deserializer, |text| match u32::from_str_radix(text, 8) {
-        Ok(mode) if mode <= 0o7777 => Ok(Some(mode)),
-        _ => Err(format!("{text:?} is no mode; write it in octal, as in \"0640\"")),
-    })
-}
-
-fn owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Owner>, D::Error> {
-    read(deserializer, |text| {
-        let (user, group) = text
-            .split_once(':')
-            .ok_or_else(|| format!("{text:?} is no owner; write USER:GROUP"))?;
-        Ok(Some(Owner { user: user_id(user)?, group: group_id(group)? }))
-    })
-}
-
-fn user_id(name: &str) -> Result<Uid, String> {
-    if let Ok(id) = name.parse() {
-        return Ok(Uid::from_raw(id));
-    }
-    match User::from_name(name) {
-        Ok(Some(user)) => Ok(user.uid),
-        _ => Err(format!("there is no user {name:?} in this image")),
-    }
-}
-
-fn group_id(name: &str) -> Result<Gid, String> {
-    if let Ok(id) = name.parse() {
-        return Ok(Gid::from_raw(id));
-    }
-    match Group::from_name(name) {
-        Ok(Some(group)) => Ok(group.gid),
-        _ => Err(format!("there is no group {name:?} in this image")),
-    }
+fn signals<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Table, D::Error> {
+    let entries = BTreeMap::<String, String>::deserialize(deserializer)?;
+    let parse = |(name, response): (String, String)| {
+        Ok((name.parse::<Signal>()?, response.parse::<Response>()?))
+    };
+    let table: Result<_, String> = entries.into_iter().map(parse).collect();
+    table.map(Table).map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser;
-
-    use super::*;
-    use crate::cli::{Cli, Command};
-
-    fn load(args: &[&str], manifest: Option<&str>) -> Result<Manifest, Failure> {
-        let line = ["etcstack-agent", "render"].iter().chain(args);
-        let Ok(Cli { command: Command::Render(args) }) = Cli::try_parse_from(line) else {
-            panic!("{args:?}");
-        };
-        let path = Path::new("/m/agent.toml");
-        match manifest {
-            Some(text) => Manifest::combine(&args.common, parse(path, text)?, Some(path)),
-            None => Manifest::combine(&args.common, ManifestFile::default(), None),
-        }
-    }
-
-    #[test]
-    fn a_whole_manifest() {
-        let manifest = load(
-            &["--role", "a,b"],
-            Some(
-                "service = 'cinder'\nrole = 'x'\n[[file]]\nname = 'cinder.conf'\npath = 'etc/c'\n\
-                 default = '/d'\ndialect = 'text'\nowner = '0:0'\nmode = '0640'\n\
-                 on_change = 'none'\n[[file]]\nname = 'api-paste.ini'\npath = '/p'\n\
-                 [reload]\nsignal = 'USR1'\nmin_interval = '500ms'\n[stop]\ngrace = '1m'\n",
-            ),
-        )
-        .unwrap();
-        assert_eq!(manifest.layers.to_string(), "a,b");
-        assert_eq!(manifest.reload.signal, Signal::SIGUSR1);
-        assert_eq!(manifest.reload.min_interval, Duration::from_millis(500));
-        assert_eq!(manifest.stop.grace, Duration::from_secs(60));
-        let targets = manifest.targets(|| BTreeSet::from(["other.conf".to_owned()]));
-        let root = Owner { user: Uid::from_raw(0), group: Gid::from_raw(0) };
-        assert_eq!(
-            targets[0],
-            Target {
-                name: "cinder.conf".into(),
-                path: "/m/etc/c".into(),
-                default: DefaultAt::Declared("/d".into()),
-                dialect: Dialect::Text,
-                owner: Some(root),
-                mode: Some(0o640),
-                on_change: OnChange::None,
-            }
-        );
-        assert_eq!(targets[1].dialect, Dialect::Configparser);
-        assert_eq!(targets[1].on_change, OnChange::Reload);
-        assert_eq!(targets.len(), 2);
-    }
-
-    #[test]
-    fn without_a_manifest() {
-        let manifest = load(&["--role", "r", "--service", "glance", "--etc", "/e"], None).unwrap();
-        assert_eq!(manifest.reload.signal, Signal::SIGHUP);
-        let targets = manifest.targets(|| BTreeSet::from(["glance-api.conf".to_owned()]));
-        assert_eq!(targets[0].path, Path::new("/e/glance/glance-api.conf"));
-        let shared = "/usr/share/etcstack/glance/glance-api.conf";
-        assert_eq!(targets[0].default, DefaultAt::Found(shared.into()));
-        assert_eq!(load(&["--role", "r"], None).unwrap_err().code, 64);
-        assert_eq!(load(&["--service", "s"], None).unwrap_err().code, 64);
-    }
-
-    #[test]
-    fn a_manifest_without_files_means_any() {
-        let manifest = load(&["--etc", "/e"], Some("service = 's'\nrole = 'r'")).unwrap();
-        let targets = manifest.targets(|| BTreeSet::from(["x.conf".to_owned()]));
-        assert_eq!(targets[0].path, Path::new("/e/s/x.conf"));
-    }
-
-    #[test]
-    fn mistakes_have_a_place() {
-        for (text, message) in [
-            ("service = 1", "/m/agent.toml:1:11: invalid type"),
-            ("x = 1", "/m/agent.toml:1:1: unknown field `x`"),
-            ("service = 's'\n[[file]]\nname = 'a'", "/m/agent.toml:2:1: missing field `path`"),
-            ("[reload]\nsignal = 'NO'", "/m/agent.toml:2:10: \"NO\" is no signal"),
-            ("[reload]\nsignal = 'KILL'", "/m/agent.toml:2:10: no daemon can catch KILL"),
-            ("[stop]\ngrace = '400days'", "/m/agent.toml:2:9: a year is the longest"),
-            ("role = '_x'", "/m/agent.toml:1:8: \"_x\" is no role"),
-            ("[reload]\nmin_interval = '2'", "/m/agent.toml:2:16: time unit needed"),
-            ("[[file]]\nname='a'\npath='p'\nmode = '99'", "/m/agent.toml:4:8: \"99\" is no mode"),
-            (
-                "[[file]]\nname='a'\npath='p'\nowner = 'no-such-user:0'",
-                "/m/agent.toml:4:9: there is no user",
-            ),
-            ("[[file]]\nname='a'\npath='p'\ndialect = 'ini'", "unknown dialect \"ini\""),
-            (
-                "[[file]]\nname='a'\npath='p'\n[[file]]\nname = 'a'\npath='q'",
-                "/m/agent.toml:5:8: this file stands here twice",
-            ),
-        ] {
-            let failure = load(&["--role", "r", "--service", "s"], Some(text)).unwrap_err();
-            assert_eq!(failure.code, 78, "{failure:?}");
-            assert!(failure.message.contains(message), "{}\n{message}", failure.message);
-        }
-    }
-}
+mod tests;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use etcstack_store::{Event, Snapshot, Store, View};
 use tokio::time::{Instant, timeout_at};
 
-use crate::apply::{Applied, apply};
+use crate::apply::{Difference, Undo, apply, differences};
 use crate::cli::RenderArgs;
 use crate::reconcile::NotRendered;
 use crate::{Failure, Setup};
@@ -27,21 +27,29 @@ pub(crate) fn run(setup: Setup, args: &RenderArgs) -> Result<ExitCode, Failure> 
         );
         return Err(Failure::new(66, message)); // EX_NOINPUT
     }
-    let wanted = reconciler.render(&snapshot.entries).map_err(|error| match error {
+    let rendered = reconciler.render(&snapshot.entries).map_err(|error| match error {
         NotRendered::Refused(problems) => Failure::new(65, problems), // EX_DATAERR
         NotRendered::Unreadable(problem) => Failure::new(73, problem), // EX_CANTCREAT
     })?;
-    let mut applied = Applied::default();
-    apply(&wanted, &mut applied).map_err(|error| Failure::new(73, error))?; // EX_CANTCREAT
+    let failed = |error| Failure::new(73, error); // EX_CANTCREAT
+    let differences = differences(&rendered.wanted).map_err(failed)?;
+    apply(&differences, &mut Undo::default()).map_err(failed)?;
+    let written = differences.iter().filter(|change| change.other_bytes());
+    let written: Vec<_> = written.map(Difference::path).collect();
     let mut stdout = std::io::stdout();
-    for path in &applied.written {
+    for path in &written {
         let _ = writeln!(stdout, "{}", path.display());
     }
-    tracing::info!(revision = snapshot.revision, written = applied.written.len(), "rendered");
+    tracing::info!(revision = snapshot.revision, written = written.len(), "rendered");
     Ok(ExitCode::SUCCESS)
 }
 
-async fn first_state(store: &Store, view: View, deadline: Instant) -> Result<Snapshot, Failure> {
+/// The first whole state of the store.
+pub(crate) async fn first_state(
+    store: &Store,
+    view: View,
+    deadline: Instant,
+) -> Result<Snapshot, Failure> {
     let mut follower = store.follow(view);
     let mut failure = Failure::new(69, "the store did not answer within --start-timeout");
     loop {

@@ -1,325 +1,242 @@
-//! The life of the agent: one loop over the store's states, the signals and the timers.
+//! `run`: what stands around the life of the agent. Signals come first, and the end has an order.
 
-use std::ffi::OsString;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use etcstack_config::problem::{Problem, Problems};
-use etcstack_store::{Event, Follower, Snapshot, Store};
-use nix::sys::signal::Signal;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 
-use crate::apply::{Applied, Wanted, apply};
 use crate::cli::RunArgs;
-use crate::reconcile::{NotRendered, Reconciler};
-use crate::supervise::{Daemon, Reloader, Signals, is_stop, reap};
+use crate::life::{Inputs, Life, Parts, Request};
+use crate::manifest::{Manifest, ProcessSpec, Step};
+use crate::observe::{
+    self, Board, Listen, Listener, Metrics, ProcessState, Publishing, Readiness, SignalReason,
+    Source, State, Status, StepState,
+};
+use crate::ready::Ready;
+use crate::supervise::{Child, Children, LEFTOVERS, Response, Running, Signal, Signals, commands};
 use crate::{Failure, Setup};
+
+/// How long what other replicas have to hear may take at the end.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Runs until the daemon ends, and ends with its exit code.
 pub(crate) fn run(setup: Setup, args: &RunArgs) -> Result<ExitCode, Failure> {
     let Setup { store, reconciler, runtime } = setup;
-    // Orphans of the daemon become our children even where we are not PID 1.
-    if let Err(error) = nix::sys::prctl::set_child_subreaper(true) {
-        tracing::warn!(%error, "orphans of the daemon will not be reaped");
-    }
+    report_stray_variables();
     let result = runtime.block_on(async {
-        let mut signals =
-            Signals::listen().map_err(|error| Failure::new(71, format!("signals: {error}")))?;
-        let mut agent = Agent::new(store, reconciler, args);
-        let code = agent.run(&mut signals).await?;
-        if let Some(daemon) = &agent.daemon {
-            daemon.end_leftovers(&mut signals).await;
+        let failed = |error| Failure::new(71, format!("signals: {error}")); // EX_OSERR
+        let mut signals = Signals::listen().map_err(failed)?;
+        let children = Children::new().map_err(failed)?;
+        let manifest = reconciler.manifest.clone();
+        let board = Board::new(first_status(&manifest));
+        let names = manifest.processes.iter().map(|process| process.name.as_str());
+        let metrics = Arc::new(Metrics::new(names));
+        let running = Running::default();
+        let inputs = watch::Sender::new(Inputs::default());
+        if let Some(listen) = &args.listen {
+            let ready = Ready {
+                manifest: manifest.clone(),
+                board: board.clone(),
+                running: running.clone(),
+                children: children.clone(),
+                inputs: inputs.subscribe(),
+            };
+            serve(listen, &board, &metrics, ready).await?;
         }
-        Ok(ExitCode::from(code))
+        let key = observe::record_key(&manifest.layers, &manifest.service, &manifest.host);
+        let publishing = Publishing::start(&store, &board, key);
+        let (requester, requests) = mpsc::channel(4);
+        let start_timeout = args.start_timeout;
+        let life = Life::new(Parts {
+            store,
+            reconciler,
+            children: children.clone(),
+            running: running.clone(),
+            requests,
+            board: board.clone(),
+            metrics: metrics.clone(),
+            inputs,
+            start_timeout,
+        });
+        let supervisor = Supervisor { manifest, running, children, board, metrics, requester };
+        let code = Box::pin(supervisor.run(&mut signals, life)).await;
+        if let Some(publishing) = publishing {
+            publishing.end().await;
+        }
+        code.map(ExitCode::from)
     });
     // Whatever still reads a directory somewhere has no say in when we end.
     runtime.shutdown_background();
     result
 }
 
-struct Agent<'a> {
-    store: Store,
-    reconciler: Reconciler,
-    follower: Follower,
-    command: &'a [OsString],
-    daemon: Option<Daemon>,
-    reloader: Reloader,
-    /// The newest revision that is on disk.
-    revision: i64,
-    /// A state that is good and could not be written yet.
-    unwritten: Option<Unwritten>,
-    /// What was written and the daemon does not know of.
-    owed: Applied,
-    /// When to follow the store anew, should following it have failed.
-    follow_at: Option<Instant>,
-    /// When the daemon is killed if it has not ended.
-    kill_at: Option<Instant>,
-    /// When to give up if nothing could be started.
-    start_by: Option<Instant>,
-    start_timeout: Duration,
-    /// Why nothing could be started so far.
-    waiting_for: String,
+/// Whoever obeys the signals.
+struct Supervisor {
+    manifest: Arc<Manifest>,
+    running: Running,
+    children: Children,
+    board: Board,
+    metrics: Arc<Metrics>,
+    requester: mpsc::Sender<Request>,
 }
 
-/// A state that is tried again, at growing intervals.
-struct Unwritten {
-    snapshot: Snapshot,
-    at: Instant,
-    backoff: ExponentialBackoff,
-}
-
-impl<'a> Agent<'a> {
-    fn new(store: Store, reconciler: Reconciler, args: &'a RunArgs) -> Self {
-        let timeout = args.start_timeout;
-        Self {
-            follower: store.follow(reconciler.view()),
-            store,
-            reloader: Reloader::new(reconciler.manifest.reload),
-            reconciler,
-            command: &args.command,
-            daemon: None,
-            revision: 0,
-            unwritten: None,
-            owed: Applied::default(),
-            follow_at: None,
-            kill_at: None,
-            start_by: timeout.map(|timeout| Instant::now() + timeout),
-            start_timeout: timeout.unwrap_or_default(),
-            waiting_for: "the store has not answered".into(),
+impl Supervisor {
+    async fn run(&self, signals: &mut Signals, mut life: Life) -> Result<u8, Failure> {
+        let ended = tokio::select! {
+            // A request to stop comes before everything else.
+            biased;
+            signal = self.obey(signals) => Err(signal),
+            result = life.run() => Ok(result),
+        };
+        self.board.update(|status| status.state = State::Stopping);
+        let signal = match &ended {
+            // One that the manifest has stop the daemon may mean nothing to it.
+            Err(Signal::INT) => Signal::INT,
+            Err(Signal::QUIT) => Signal::QUIT,
+            Err(_) | Ok(_) => Signal::TERM,
+        };
+        let last_words = life.last_words();
+        // With it, commands that it runs are asked to end.
+        drop(life);
+        let stopped = self.stop(signal);
+        let code = tokio::select! {
+            code = stopped => code,
+            // Whoever asks again is heard as well: oslo.service takes INT as "now".
+            () = self.pass_on(signals) => None,
+        };
+        if timeout(commands::GRACE + LEFTOVERS, self.children.all_ended()).await.is_err() {
+            self.children.kill_all();
+        }
+        if let Some(last_words) = last_words {
+            let _ = timeout(LAST_WORDS, last_words).await;
+        }
+        match ended {
+            Ok(result) => result,
+            Err(signal) => Ok(code.unwrap_or(signal.exit_code())),
         }
     }
 
-    async fn run(&mut self, signals: &mut Signals) -> Result<u8, Failure> {
+    /// Does what the signals ask for, until one asks for the end.
+    async fn obey(&self, signals: &mut Signals) -> Signal {
         loop {
-            let next_timer = self.next_timer();
-            let timer = async {
-                match next_timer {
-                    Some(at) => sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                // A request to stop comes before the next change.
-                biased;
-                signal = signals.next() => {
-                    if let Some(code) = self.on_signal(signal) {
-                        return Ok(code);
-                    }
-                }
-                () = timer => self.on_timer()?,
-                event = self.follower.next(), if self.listens() => self.on_event(event)?,
+            let signal = signals.next().await;
+            match self.manifest.signals.response(signal) {
+                Response::Ignore => tracing::debug!(%signal, "ignored, as the manifest says"),
+                Response::Stop => return signal,
+                Response::Reload => self.request(Request::Reload),
+                Response::Restart => self.request(Request::Restart),
+                Response::Pass => self.send(signal),
+                Response::Send(other) => self.send(other),
             }
         }
     }
 
-    /// Whether a change of the store is of any interest.
-    fn listens(&self) -> bool {
-        self.kill_at.is_none() && self.follow_at.is_none()
+    fn request(&self, request: Request) {
+        tracing::info!(?request, "asked for by a signal");
+        // If several wait already, this one is among them.
+        let _ = self.requester.try_send(request);
     }
 
-    fn next_timer(&self) -> Option<Instant> {
-        if self.kill_at.is_some() {
-            // The daemon is to end; nothing else is done any more.
-            return self.kill_at;
+    fn send(&self, signal: Signal) {
+        tracing::info!(%signal, "passing a signal on to the daemon");
+        for number in self.running.all().into_keys() {
+            self.count(number, signal, SignalReason::PassedOn);
         }
-        let unwritten = self.unwritten.as_ref().map(|unwritten| unwritten.at);
-        let reload = self.daemon.as_ref().and_then(|_| self.reloader.due());
-        [unwritten, reload, self.start_by, self.follow_at].into_iter().flatten().min()
+        self.running.signal(signal);
     }
 
-    /// Returns the exit code when it is time to end.
-    fn on_signal(&mut self, signal: Signal) -> Option<u8> {
-        let Some(daemon) = &self.daemon else {
-            reap(None);
-            // Nothing runs yet: there is nobody to pass it on to.
-            return is_stop(signal).then_some(128 + signal as u8);
-        };
-        match signal {
-            Signal::SIGCHLD => return reap(Some(daemon)),
-            Signal::SIGHUP => self.reloader.request(self.revision, Instant::now()),
-            _ => {
-                tracing::info!(%signal, "passing a signal on to the daemon");
-                daemon.signal(signal);
-                if is_stop(signal) && self.kill_at.is_none() {
-                    self.kill_at = Some(Instant::now() + self.reconciler.manifest.stop.grace);
-                }
+    /// Passes on what comes while the daemons end. Never ends.
+    async fn pass_on(&self, signals: &mut Signals) {
+        loop {
+            let signal = signals.next().await;
+            match self.manifest.signals.response(signal) {
+                Response::Stop | Response::Pass => self.send(signal),
+                Response::Send(other) => self.send(other),
+                Response::Ignore | Response::Reload | Response::Restart => {}
             }
         }
-        None
     }
 
-    fn on_timer(&mut self) -> Result<(), Failure> {
-        let now = Instant::now();
-        if self.kill_at.is_some() {
-            self.kill(now);
-            return Ok(());
+    /// Stops all daemons at once; the exit code of the first of them.
+    async fn stop(&self, signal: Signal) -> Option<u8> {
+        let running: BTreeMap<usize, Child> = self.running.all();
+        let mut ends = Vec::new();
+        for (number, child) in running {
+            let Some(spec) = self.manifest.processes.get(number) else { continue };
+            let (signal, grace) = (spec.stop.signal.unwrap_or(signal), spec.stop.grace);
+            tracing::info!(process = spec.name, %signal, "stopping the daemon");
+            self.count(number, signal, SignalReason::Stop);
+            ends.push(tokio::spawn(async move {
+                let code = child.stop(signal, grace).await;
+                child.end_leftovers().await;
+                code
+            }));
         }
-        if self.start_by.is_some_and(|at| at <= now) {
-            let (timeout, reason) = (self.start_timeout, &self.waiting_for);
-            return Err(Failure::new(69, format!("not started within {timeout:?}: {reason}")));
+        let mut first = None;
+        for end in ends {
+            let code = end.await.ok();
+            first = first.or(code);
         }
-        if self.follow_at.is_some_and(|at| at <= now) {
-            self.follow_at = None;
-            self.follower = self.store.follow(self.reconciler.view());
-        }
-        if let Some(daemon) = &self.daemon {
-            self.reloader.fire(daemon, now);
-        }
-        if self.unwritten.as_ref().is_some_and(|unwritten| unwritten.at <= now)
-            && let Some(unwritten) = self.unwritten.take()
-        {
-            self.take(unwritten.snapshot, Some(unwritten.backoff))?;
-        }
-        Ok(())
+        first
     }
 
-    fn kill(&mut self, now: Instant) {
-        if let Some(daemon) =
-            self.daemon.as_ref().filter(|_| self.kill_at.is_some_and(|at| at <= now))
-        {
-            tracing::warn!("the daemon did not end within its grace period; killing it");
-            daemon.kill_group();
-            // Once more if even that takes long, as with a process in uninterruptible sleep.
-            self.kill_at = Some(now + Duration::from_secs(10));
-        }
-    }
-
-    fn on_event(&mut self, event: Option<Event>) -> Result<(), Failure> {
-        match event {
-            Some(Event::State(snapshot)) => return self.take(snapshot, None),
-            Some(Event::Loading) => self.wait("a load is under way; waiting for all of it"),
-            Some(Event::Back) => {
-                tracing::info!("the store is back or a load is complete; nothing has changed");
-            }
-            Some(Event::Lost(error)) => {
-                self.waiting_for = error.to_string();
-                let running = if self.daemon.is_some() { "; the daemon runs on" } else { "" };
-                for line in error.to_string().lines() {
-                    tracing::error!("{line}");
-                }
-                tracing::warn!("the store cannot be read{running}; trying again");
-            }
-            None => {
-                tracing::error!("following the store failed; starting it anew");
-                self.follow_at = Some(Instant::now() + Duration::from_secs(5));
-            }
-        }
-        Ok(())
-    }
-
-    fn wait(&mut self, reason: &str) {
-        reason.clone_into(&mut self.waiting_for);
-        tracing::info!("{reason}");
-    }
-
-    /// Brings the files to a state of the store, and the daemon to the files.
-    fn take(
-        &mut self,
-        snapshot: Snapshot,
-        backoff: Option<ExponentialBackoff>,
-    ) -> Result<(), Failure> {
-        let revision = snapshot.revision;
-        if self.reconciler.is_empty(&snapshot.entries) && !self.reconciler.manifest.allow_empty {
-            self.hold_empty(revision);
-            return Ok(());
-        }
-        let begun = Instant::now();
-        let wanted = match self.render(&snapshot) {
-            Ok(wanted) => wanted,
-            Err(NotRendered::Refused(problems)) => {
-                self.refuse(revision, &problems);
-                return Ok(());
-            }
-            Err(NotRendered::Unreadable(problem)) => {
-                self.try_again(snapshot, backoff, &problem.to_string());
-                return Ok(());
-            }
-        };
-        // A newer good state replaces one that could not be written.
-        self.unwritten = None;
-        if let Err(error) = apply(&wanted, &mut self.owed) {
-            self.reconciler.forget(wanted);
-            self.try_again(snapshot, backoff, &error.to_string());
-            return Ok(());
-        }
-        self.revision = revision;
-        self.reconciler.applied(wanted);
-        self.tell(revision, begun)
-    }
-
-    fn try_again(&mut self, snapshot: Snapshot, backoff: Option<ExponentialBackoff>, reason: &str) {
-        let mut backoff = backoff.unwrap_or_else(retries);
-        let pause = backoff.next().unwrap_or_default();
-        tracing::error!(revision = snapshot.revision, "{reason}; trying again in {pause:.1?}");
-        reason.clone_into(&mut self.waiting_for);
-        self.unwritten = Some(Unwritten { snapshot, at: Instant::now() + pause, backoff });
-    }
-
-    /// Rendering is ours alone: should it ever panic, the daemon does not have to pay for it.
-    fn render(&mut self, snapshot: &Snapshot) -> Result<Vec<Wanted>, NotRendered> {
-        let reconciler = &mut self.reconciler;
-        catch_unwind(AssertUnwindSafe(|| reconciler.render(&snapshot.entries))).unwrap_or_else(
-            |_| {
-                let message = "rendering failed; this is a mistake in the agent, please report it";
-                Err(NotRendered::Refused(Problem::key("_etcstack", message).into()))
-            },
-        )
-    }
-
-    fn tell(&mut self, revision: i64, begun: Instant) -> Result<(), Failure> {
-        let Applied { written, reload } = std::mem::take(&mut self.owed);
-        let files: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
-        let (files, took) = (files.join(" "), begun.elapsed());
-        if files.is_empty() {
-            tracing::info!(revision, "no file changes");
-        } else {
-            tracing::info!(revision, files, ?took, "applied");
-        }
-        let Some(daemon) = &self.daemon else {
-            self.daemon = Some(Daemon::start(self.command)?);
-            self.start_by = None;
-            return Ok(());
-        };
-        if reload {
-            let now = Instant::now();
-            self.reloader.request(revision, now);
-            self.reloader.fire(daemon, now);
-        }
-        Ok(())
-    }
-
-    fn refuse(&mut self, revision: i64, problems: &Problems) {
-        for problem in &problems.0 {
-            tracing::error!(revision, "{problem}");
-        }
-        let rest = if self.daemon.is_some() {
-            "the files stay as they are and the daemon runs on"
-        } else {
-            "the daemon is not started"
-        };
-        tracing::error!(revision, "revision refused: {rest}");
-        self.waiting_for = problems.to_string();
-    }
-
-    fn hold_empty(&mut self, revision: i64) {
-        let (layers, service) =
-            (&self.reconciler.manifest.layers, &self.reconciler.manifest.service);
-        let reason = format!("the store has no key of {service} for the role {layers}");
-        if self.daemon.is_some() {
-            tracing::error!(revision, "{reason} any more; the files stay as they are");
-        } else {
-            self.wait(&format!("{reason}; has it been loaded? (--allow-empty starts without)"));
+    fn count(&self, number: usize, signal: Signal, reason: SignalReason) {
+        if let Some(process) = self.manifest.processes.get(number) {
+            self.metrics.signalled(&process.name, signal.number(), reason);
         }
     }
 }
 
-fn retries() -> ExponentialBackoff {
-    ExponentialBuilder::new()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(30))
-        .with_jitter()
-        .without_max_times()
-        .build()
+/// Starts to answer those who look from outside.
+async fn serve(
+    listen: &Listen,
+    board: &Board,
+    metrics: &Arc<Metrics>,
+    ready: Ready,
+) -> Result<(), Failure> {
+    let listener = Listener::bind(listen).await.map_err(|error| Failure::new(71, error))?; // EX_OSERR
+    tracing::info!(address = listener.address(), "answering /livez, /readyz, /metrics, /status");
+    let readiness = Readiness::new(move || ready.clone().check());
+    let source = Source { board: board.clone(), metrics: metrics.clone(), readiness };
+    tokio::spawn(observe::serve(listener, Arc::new(source)));
+    Ok(())
+}
+
+fn first_status(manifest: &Manifest) -> Status {
+    let Manifest { layers, service, host, image, .. } = manifest;
+    let mut status = Status::new(layers.to_string(), service.clone(), host.clone(), image.clone());
+    let process = |spec: &ProcessSpec| observe::Process {
+        name: spec.name.clone(),
+        pid: None,
+        state: ProcessState::Stopped,
+        starts: 0,
+        started_at: None,
+        last_exit: None,
+    };
+    status.processes = manifest.processes.iter().map(process).collect();
+    let step = |step: &Step| observe::Step {
+        name: step.name.clone(),
+        state: StepState::Waiting,
+        text: String::new(),
+    };
+    status.bootstrap = manifest.bootstrap.iter().map(step).collect();
+    status
+}
+
+/// oslo.config takes `OS_<GROUP>__<OPTION>` for the option, whatever the files say.
+fn report_stray_variables() {
+    let is_option = |name: &str| {
+        let rest = name.strip_prefix("OS_").and_then(|rest| rest.split_once("__"));
+        rest.is_some_and(|(group, option)| !group.is_empty() && !option.is_empty())
+    };
+    for (name, _) in std::env::vars_os() {
+        let Some(name) = name.to_str().filter(|name| is_option(name)) else { continue };
+        tracing::warn!(
+            "the environment variable {name} beats the option of that name in every file that \
+             oslo.config reads; take it out of the container's environment"
+        );
+    }
 }

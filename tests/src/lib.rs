@@ -10,16 +10,24 @@
 mod certificates;
 mod etcd;
 mod guard;
+mod http;
 mod port;
+mod proc;
 mod process;
 mod programs;
 mod proxy;
+mod terminal;
 mod wait;
+mod wrap;
 
 pub use certificates::Certificates;
 pub use etcd::{Cluster, Etcd};
+pub use http::{Answer, http};
 pub use port::Port;
+pub use proc::{children, cpu_ticks, is_alive, named};
 pub use process::Process;
 pub use programs::{binary, openstack_venv};
 pub use proxy::Proxy;
+pub use terminal::Terminal;
 pub use wait::{Condition, PATIENCE, eventually};
+pub use wrap::wrap;

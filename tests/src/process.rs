@@ -1,6 +1,5 @@
 //! A program that a test runs: what it prints, how it ends.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus, Stdio};
@@ -15,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::guard;
+use crate::proc::descendants;
 
 /// How long a program that has ended may still have output on its way. Only one whose children
 /// live on with its pipes takes as long.
@@ -40,7 +40,7 @@ struct Record {
 }
 
 impl Process {
-    /// Starts a program. Its input is empty unless the command says otherwise.
+    /// Starts a program. Its input is empty.
     pub fn spawn(command: &mut Command) -> Self {
         Self::start(command, true)
     }
@@ -137,8 +137,20 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Some of those that it started may have gone to groups of their own.
-        let family = descendants(self.pid);
+        // Some of those that it started may have gone to groups of their own. They are stopped first,
+        // so that none of them starts another one that nobody would find any more.
+        let _ = killpg(self.pid, Signal::SIGSTOP);
+        let mut family = Vec::new();
+        loop {
+            let found = descendants(self.pid);
+            if found.iter().all(|pid| family.contains(pid)) {
+                break;
+            }
+            for pid in &found {
+                let _ = kill(*pid, Signal::SIGSTOP);
+            }
+            family = found;
+        }
         let _ = killpg(self.pid, Signal::SIGKILL);
         for pid in family {
             let _ = kill(pid, Signal::SIGKILL);
@@ -177,28 +189,4 @@ fn exit_status(status: WaitStatus) -> Option<ExitStatus> {
         WaitStatus::Signaled(_, signal, _) => Some(ExitStatus::from_raw(signal as i32)),
         _ => None,
     }
-}
-
-/// The children of a process, and theirs.
-fn descendants(ancestor: Pid) -> Vec<Pid> {
-    let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        // "PID (COMMAND) STATE PARENT …", where the command may hold anything.
-        let stat = std::fs::read(entry.path().join("stat")).unwrap_or_default();
-        let stat = String::from_utf8_lossy(&stat);
-        let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
-        if let Some(parent) = parent.and_then(|parent| parent.parse().ok()) {
-            children.entry(parent).or_default().push(pid);
-        }
-    }
-    let mut found = vec![ancestor.as_raw()];
-    let mut next = 0;
-    while let Some(pid) = found.get(next) {
-        found.extend(children.remove(pid).unwrap_or_default());
-        next += 1;
-    }
-    found.into_iter().skip(1).map(Pid::from_raw).collect()
 }

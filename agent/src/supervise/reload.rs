@@ -1,11 +1,12 @@
-//! When the daemon is told of a change: not before it listens, not too often, and never not at all.
+//! When a daemon is told of a change: not before it listens, not too often, and never not at all.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Daemon;
-use crate::manifest::Reload;
+use super::{Child, Signal};
+use crate::manifest::{Reload, ReloadBy};
 
 /// How soon to look again whether the daemon has its handler; doubled up to half a minute.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -26,13 +27,24 @@ struct Owed {
     look_again: Duration,
 }
 
+/// What became of a reload that was due.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// Nothing is due, or the daemon does not listen yet.
+    Later,
+    /// The daemon has been told by this signal.
+    Told(Signal),
+    /// This command is to be run to tell it.
+    Run(i64, Vec<OsString>),
+}
+
 impl Reloader {
-    pub(crate) fn new(settings: Reload) -> Self {
+    pub(super) fn new(settings: Reload) -> Self {
         Self { settings, owed: None, last: None }
     }
 
     /// Notes that the daemon has to hear of a revision. One signal tells of all that came before.
-    pub(crate) fn request(&mut self, revision: i64, now: Instant) {
+    pub(super) fn request(&mut self, revision: i64, now: Instant) {
         let earliest = self.last.map_or(now, |last| now.max(last + self.settings.min_interval));
         match &mut self.owed {
             Some(owed) => owed.revision = revision,
@@ -40,29 +52,44 @@ impl Reloader {
         }
     }
 
+    /// Notes that the daemon starts now: it reads what is there, and nothing is owed any more.
+    pub(super) fn started(&mut self) {
+        self.owed = None;
+        self.last = None;
+    }
+
     /// When to call [`fire`](Self::fire) next.
-    pub(crate) fn due(&self) -> Option<Instant> {
+    pub(super) fn due(&self) -> Option<Instant> {
         self.owed.as_ref().map(|owed| owed.at)
     }
 
-    /// Sends the signal that is due, if the daemon would catch it; else looks again soon. There is
+    /// Tells the daemon what is due, if it would catch the signal; else looks again soon. There is
     /// no event for a handler that appears, so this is the one thing that is looked for repeatedly,
     /// and only while a reload is owed.
-    pub(crate) fn fire(&mut self, daemon: &Daemon, now: Instant) {
-        let signal = self.settings.signal;
-        let Some(owed) = self.owed.as_mut().filter(|owed| owed.at <= now) else { return };
-        if daemon.catches(signal) {
-            daemon.signal(signal);
-            tracing::info!(revision = owed.revision, %signal, "told the daemon");
-            self.last = Some(now);
-            self.owed = None;
-            return;
-        }
-        if owed.look_again == LOOK_AGAIN {
-            tracing::info!(revision = owed.revision, %signal, "the daemon does not listen yet; it is told as soon as it does");
-        }
-        owed.at = now + owed.look_again;
-        owed.look_again = (owed.look_again * 2).min(LOOK_SELDOM);
+    pub(super) fn fire(&mut self, child: &Child, now: Instant) -> Due {
+        let Some(owed) = self.owed.as_mut().filter(|owed| owed.at <= now) else {
+            return Due::Later;
+        };
+        let revision = owed.revision;
+        let due = match &self.settings.by {
+            ReloadBy::Command(command) => Due::Run(revision, command.clone()),
+            ReloadBy::Signal(signal) if child.catches(*signal) => {
+                child.signal(*signal);
+                tracing::info!(revision, %signal, "told the daemon");
+                Due::Told(*signal)
+            }
+            ReloadBy::Signal(signal) => {
+                if owed.look_again == LOOK_AGAIN {
+                    tracing::info!(revision, %signal, "the daemon does not listen yet; it is told as soon as it does");
+                }
+                owed.at = now + owed.look_again;
+                owed.look_again = (owed.look_again * 2).min(LOOK_SELDOM);
+                return Due::Later;
+            }
+        };
+        self.last = Some(now);
+        self.owed = None;
+        due
     }
 }
 
@@ -85,24 +112,9 @@ mod tests {
         reloader.request(3, now + second);
         assert_eq!(reloader.due(), Some(now + 2 * second));
         assert_eq!(reloader.owed.as_ref().map(|owed| owed.revision), Some(3));
-        reloader.owed = None;
-        reloader.request(4, now + 5 * second);
-        assert_eq!(reloader.due(), Some(now + 5 * second));
-    }
-
-    #[test]
-    fn a_daemon_that_does_not_listen_is_asked_again() {
-        // Our own process has no handler for this signal.
-        let daemon = Daemon { pid: nix::unistd::Pid::this() };
-        let signal = nix::sys::signal::Signal::SIGUSR2;
-        let mut reloader = Reloader::new(Reload { signal, ..Reload::default() });
-        let now = Instant::now();
-        reloader.request(7, now);
-        reloader.fire(&daemon, now);
-        let again = reloader.due().unwrap();
-        assert_eq!(again, now + LOOK_AGAIN);
-        reloader.fire(&daemon, again);
-        assert_eq!(reloader.due(), Some(again + 2 * LOOK_AGAIN));
-        assert_eq!(reloader.last, None);
+        reloader.started();
+        assert_eq!(reloader.due(), None);
+        reloader.request(4, now + second);
+        assert_eq!(reloader.due(), Some(now + second));
     }
 }

@@ -84,7 +84,7 @@ async fn bench(agent: &Path, rounds: usize) {
 fn start_agent(agent: &Path, folder: &Path, etcd: &Etcd) -> Process {
     let default = "[DEFAULT]\n".to_owned() + &"# A line of prose.\n#an_option = 1\n\n".repeat(2000);
     let manifest = "service = 'bench'\nrole = 'controller'\n[[file]]\nname = 'bench.conf'\n\
-                    path = 'etc/bench.conf'\ndefault = 'default.conf'\n\
+                    path = 'etc/bench.conf'\ndefault = 'default.conf'\non_change = 'reload'\n\
                     [reload]\nmin_interval = '0s'\n";
     for (name, text) in [("default.conf", default.as_str()), ("agent.toml", manifest)] {
         #[allow(clippy::disallowed_methods)]

@@ -161,9 +161,11 @@ async fn no_signal_and_no_work_after_a_stop() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_time_signal_is_an_end_as_any_other() {
     let stage = Stage::loaded().await;
-    let mut agent = stage.run(&[]).await;
-    let line = agent.lines().into_iter().find(|line| line.starts_with("started")).unwrap();
-    let daemon = line.split(' ').nth(1).unwrap().to_owned();
+    // One that catches none.
+    let script = "echo its number $$; exec sleep 1000";
+    let mut agent = Process::spawn(stage.agent("run").args(["--", "sh", "-c", script]));
+    let line = agent.wait_for_line("its number ", PATIENCE).await;
+    let daemon = line.rsplit(' ').next().unwrap().to_owned();
     let status = std::process::Command::new("sh")
         .args(["-c", &format!("kill -35 {daemon}")])
         .status()

@@ -4,7 +4,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use etcd_client::TxnOp;
 use etcstack_tests::{Etcd, PATIENCE, Process, binary};
+use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) const CONF: &str = "controller/s/s.conf";
@@ -31,12 +33,14 @@ impl Stage {
         stage
     }
 
-    /// The usual manifest, and something behind it.
+    /// The usual manifest, in which every change is a reload, and something behind it.
     pub(crate) fn manifest(&self, more: &str) {
         let text = format!(
             "service = 's'\nrole = 'controller'\n\
              [[file]]\nname = 's.conf'\npath = 'etc/s.conf'\ndefault = 'default.conf'\n\
+             on_change = 'reload'\n\
              [[file]]\nname = 'other.conf'\npath = 'etc/other.conf'\ndefault = 'default.conf'\n\
+             on_change = 'reload'\n\
              [reload]\nmin_interval = '0s'\n{more}"
         );
         self.write("agent.toml", &text);
@@ -44,6 +48,25 @@ impl Stage {
 
     pub(crate) async fn put(&self, option: &str, value: &str) {
         self.etcd.put(&format!("{CONF}/{option}"), value).await;
+    }
+
+    /// Sets keys of the service at once, `FILE/SECTION/OPTION`, and gives the revision. `None`
+    /// removes one.
+    pub(crate) async fn set(&self, keys: &[(&str, Option<&str>)]) -> i64 {
+        let operation = |(key, value): &(&str, Option<&str>)| {
+            let key = format!("controller/s/{key}");
+            match value {
+                Some(value) => TxnOp::put(key, *value, None),
+                None => TxnOp::delete(key, None),
+            }
+        };
+        self.etcd.txn(keys.iter().map(operation).collect()).await
+    }
+
+    /// One of the agent's own records.
+    pub(crate) async fn record(&self, key: &str) -> Option<Value> {
+        let bytes = self.etcd.get(&format!("_etcstack/{key}")).await?;
+        Some(serde_json::from_slice(&bytes).expect("a record is JSON"))
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -71,6 +94,7 @@ impl Stage {
     pub(crate) fn agent(&self, command: &str) -> Command {
         let mut agent = Command::new(binary("etcstack-agent"));
         agent.arg(command).env("ETCSTACK_STORE", self.etcd.url());
+        agent.env("ETCSTACK_STATE_DIR", self.path("state"));
         agent.arg("--manifest").arg(self.path("agent.toml"));
         agent
     }

@@ -63,7 +63,7 @@ async fn mistakes_in_the_manifest_and_on_the_command_line() {
     assert_eq!(agent.wait(PATIENCE).await.code(), Some(78));
     agent.wait_for_line("agent.toml:3:1: missing field `path`", PATIENCE).await;
     for (arguments, code, message) in [
-        (&["run"][..], 64, "COMMAND"),
+        (&["run", "--role", "r", "--service", "s"][..], 64, "COMMAND"),
         (
             &["run", "--role", "r", "--service", "s", "--store", "etcd://u:secret@h", "--", "true"],
             64,

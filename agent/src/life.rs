@@ -1,0 +1,477 @@
+//! The life of the agent: one loop over the store's states, the daemons' ends, and the timers.
+//!
+//! Whatever happens is handled to its end before the next thing. What takes long (a turn, a trial,
+//! what comes before the first start) is a future in a field, which the loop waits for together
+//! with everything else.
+
+mod prepare;
+mod report;
+mod take;
+mod trial;
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use etcstack_store::{Event, Follower, Snapshot, Store, StoreError, Turn};
+pub(crate) use prepare::Inputs;
+use take::Restarting;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+use trial::Trial;
+
+use crate::Failure;
+use crate::apply::Undo;
+use crate::bad::Bad;
+use crate::hold::Known;
+use crate::manifest::Manifest;
+use crate::observe::{Board, Metrics, SignalReason, StartReason, Time};
+use crate::reconcile::Reconciler;
+use crate::supervise::{Children, Due, Launch, Processes, Running, commands};
+
+/// A future that the loop waits for.
+type Later<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// What somebody asks for by a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    Reload,
+    Restart,
+}
+
+/// All that the agent remembers.
+pub(crate) struct Life {
+    store: Store,
+    manifest: Arc<Manifest>,
+    reconciler: Reconciler,
+    follower: Follower,
+    children: Children,
+    processes: Processes,
+    requests: mpsc::Receiver<Request>,
+    board: Board,
+    metrics: Arc<Metrics>,
+    /// The state whose files are on disk.
+    applied: Option<Applied>,
+    /// What the programs were given when they were started.
+    exported: Vec<(String, String)>,
+    /// The keys of the last state that was believed.
+    known: Option<Known>,
+    /// A state that has made a daemon fail here.
+    bad: Option<Bad>,
+    /// The mark of a bad state in the store, as it was last seen.
+    mark: Option<(Bad, Vec<u8>)>,
+    /// The newest state that was read.
+    newest: Option<String>,
+    /// The state that was last complained of, so that it is done once.
+    complained: Option<String>,
+    /// The state that is on disk, to be kept when it has proved good.
+    on_trial: Option<Snapshot>,
+    /// Whether a daemon that is not ready now was so before the change.
+    blamed: bool,
+    /// A mark that is being written.
+    marking: Option<JoinHandle<()>>,
+    /// The files as they were when the daemons last proved good.
+    undo: Undo,
+    /// And the rest of what was good then.
+    good: Option<Good>,
+    trial: Option<Trial>,
+    /// A restart that waits for its turn.
+    restarting: Option<Restarting>,
+    /// The turn that we hold.
+    turn: Option<Turn>,
+    /// A state that is good and could not be written yet.
+    unwritten: Option<Unwritten>,
+    /// When to follow the store anew, should following it have failed.
+    follow_at: Option<Instant>,
+    /// What has to happen before the first start.
+    preparing: Option<Later<Result<(), Failure>>>,
+    inputs: watch::Sender<Inputs>,
+    started: bool,
+    /// Started on the last good state, without the store.
+    stale: bool,
+    /// When to give up if nothing could be started.
+    start_by: Option<Instant>,
+    start_timeout: Duration,
+    /// Why nothing could be started so far.
+    waiting_for: String,
+}
+
+/// A state that is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Applied {
+    revision: i64,
+    /// [`crate::bad::state_of`] it.
+    state: String,
+}
+
+/// What was so when the daemons last proved good.
+struct Good {
+    applied: Applied,
+    exported: Vec<(String, String)>,
+}
+
+/// A state that is tried again, at growing intervals.
+struct Unwritten {
+    snapshot: Snapshot,
+    at: Instant,
+    backoff: ExponentialBackoff,
+}
+
+/// What the loop handles next.
+enum Happening {
+    Asked(Request),
+    Ended(usize, u8),
+    Timer,
+    Prepared(Result<(), Failure>),
+    Turn(Result<Turn, StoreError>),
+    Verdict(Result<(), String>),
+    Store(Option<Event>),
+}
+
+/// What a life is made of.
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) reconciler: Reconciler,
+    pub(crate) children: Children,
+    pub(crate) running: Running,
+    pub(crate) requests: mpsc::Receiver<Request>,
+    pub(crate) board: Board,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) inputs: watch::Sender<Inputs>,
+    pub(crate) start_timeout: Option<Duration>,
+}
+
+impl Life {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { store, reconciler, children, running, requests, board, metrics, .. } = parts;
+        let manifest = reconciler.manifest.clone();
+        Self {
+            follower: store.follow(reconciler.view()),
+            processes: Processes::new(manifest.processes.clone(), &running),
+            store,
+            manifest,
+            reconciler,
+            children,
+            requests,
+            board,
+            metrics,
+            applied: None,
+            exported: Vec::new(),
+            known: None,
+            bad: None,
+            mark: None,
+            newest: None,
+            complained: None,
+            on_trial: None,
+            blamed: false,
+            marking: None,
+            undo: Undo::default(),
+            good: None,
+            trial: None,
+            restarting: None,
+            turn: None,
+            unwritten: None,
+            follow_at: None,
+            preparing: None,
+            inputs: parts.inputs,
+            started: false,
+            stale: false,
+            start_by: parts.start_timeout.map(|timeout| Instant::now() + timeout),
+            start_timeout: parts.start_timeout.unwrap_or_default(),
+            waiting_for: "the store has not answered".into(),
+        }
+    }
+
+    /// Runs until a daemon ends that ends the agent: its exit code.
+    ///
+    /// Should anything in here ever panic, the daemons do not have to pay for it.
+    pub(crate) async fn run(&mut self) -> Result<u8, Failure> {
+        loop {
+            match guarded(self.step()).await {
+                Some(Ok(None)) => {}
+                Some(Ok(Some(code))) => return Ok(code),
+                Some(Err(failure)) => return Err(failure),
+                None => self.recover(),
+            }
+        }
+    }
+
+    /// What still has to be told to the other replicas.
+    pub(crate) fn last_words(&mut self) -> Option<JoinHandle<()>> {
+        self.marking.take()
+    }
+
+    /// Begins anew with what is certain: the daemons that run.
+    fn recover(&mut self) {
+        self.reconciler.forget_all();
+        self.applied = None;
+        self.trial = None;
+        self.restarting = None;
+        self.unwritten = None;
+        self.follow_at = Some(Instant::now() + Duration::from_secs(5));
+        if self.started {
+            for process in self.processes.0.iter_mut().filter(|p| p.child().is_none()) {
+                process.start_again();
+            }
+        }
+    }
+
+    /// Waits for the next thing and handles it. Returns the exit code when it is time to end.
+    async fn step(&mut self) -> Result<Option<u8>, Failure> {
+        match self.next().await {
+            Happening::Asked(request) => self.on_request(request).await?,
+            Happening::Ended(number, code) => return self.on_end(number, code).await,
+            Happening::Timer => return self.on_timer().await,
+            Happening::Prepared(result) => {
+                self.preparing = None;
+                result?;
+                self.start_all()?;
+            }
+            Happening::Turn(result) => return self.on_turn(result).await,
+            Happening::Verdict(verdict) => return self.on_verdict(verdict).await,
+            Happening::Store(event) => return self.on_event(event).await,
+        }
+        Ok(None)
+    }
+
+    async fn next(&mut self) -> Happening {
+        let timer = self.next_timer();
+        let timer = async {
+            match timer {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        let verdict = self.trial.as_mut().map(|trial| &mut trial.verdict);
+        let turn = self.restarting.as_mut().map(|restarting| &mut restarting.turn);
+        tokio::select! {
+            // What has ended comes first, and the next change last.
+            biased;
+            (number, code) = self.processes.ended() => Happening::Ended(number, code),
+            Some(request) = self.requests.recv() => Happening::Asked(request),
+            () = timer => Happening::Timer,
+            verdict = when(verdict) => Happening::Verdict(verdict),
+            result = when(self.preparing.as_mut()) => Happening::Prepared(result),
+            result = when(turn) => Happening::Turn(result),
+            event = self.follower.next(), if self.follow_at.is_none() => Happening::Store(event),
+        }
+    }
+
+    fn next_timer(&self) -> Option<Instant> {
+        let unwritten = self.unwritten.as_ref().map(|unwritten| unwritten.at);
+        let processes = self.processes.next_timer();
+        [unwritten, processes, self.start_by, self.follow_at].into_iter().flatten().min()
+    }
+
+    async fn on_timer(&mut self) -> Result<Option<u8>, Failure> {
+        let now = Instant::now();
+        if self.start_by.is_some_and(|at| at <= now) {
+            let (timeout, reason) = (self.start_timeout, &self.waiting_for);
+            return Err(Failure::new(69, format!("not started within {timeout:?}: {reason}")));
+        }
+        if self.follow_at.is_some_and(|at| at <= now) {
+            self.follow_at = None;
+            self.follower = self.store.follow(self.reconciler.view());
+        }
+        for number in 0..self.processes.0.len() {
+            let due = self.processes.0.get(number).and_then(|process| process.start_at);
+            if due.is_some_and(|at| at <= now) {
+                self.start(number, StartReason::Exit)?;
+                // Something may have changed while it was away.
+                self.begin_trial([number]);
+            }
+        }
+        if let Some(code) = self.tell_all(now).await? {
+            return Ok(Some(code));
+        }
+        if self.unwritten.as_ref().is_some_and(|unwritten| unwritten.at <= now)
+            && let Some(unwritten) = self.unwritten.take()
+        {
+            return self.take(unwritten.snapshot, Some(unwritten.backoff)).await;
+        }
+        Ok(None)
+    }
+
+    async fn on_request(&mut self, request: Request) -> Result<(), Failure> {
+        if !self.started {
+            tracing::info!(?request, "nothing runs yet");
+            return Ok(());
+        }
+        match request {
+            Request::Reload => {
+                let revision = self.applied.as_ref().map_or(0, |applied| applied.revision);
+                for process in &mut self.processes.0 {
+                    process.request_reload(revision);
+                }
+            }
+            Request::Restart if self.takes_turns() => self.await_turn(None),
+            Request::Restart => self.restart_all().await?,
+        }
+        Ok(())
+    }
+
+    /// Tells the daemons what is due; a command that tells is run to its end.
+    async fn tell_all(&mut self, now: Instant) -> Result<Option<u8>, Failure> {
+        for number in 0..self.processes.0.len() {
+            let Some(process) = self.processes.0.get_mut(number) else { continue };
+            match process.tell(now) {
+                Due::Later => {}
+                Due::Told(signal) => {
+                    self.metrics.signalled(process.name(), signal.number(), SignalReason::Change);
+                    self.begin_trial([number]);
+                }
+                Due::Run(revision, command) => {
+                    if let Some(code) = self.tell_by_command(number, revision, command).await? {
+                        return Ok(Some(code));
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Runs the command that tells a daemon. One that fails has told nothing: the change is undone.
+    async fn tell_by_command(
+        &mut self,
+        number: usize,
+        revision: i64,
+        command: Vec<OsString>,
+    ) -> Result<Option<u8>, Failure> {
+        let Some(process) = self.processes.0.get(number) else { return Ok(None) };
+        let (name, limit) = (process.name().to_owned(), process.reload_limit());
+        let launch = Launch {
+            command,
+            account: process.spec.account.clone(),
+            environment: self.exported.clone(),
+            piped: true,
+        };
+        let on_line = |line: &str| tracing::info!(process = name, "{line}");
+        let ran = commands::run(&self.children, &launch, Some(limit), on_line).await;
+        match ran.map_err(|error| error.to_string()).and_then(commands::Ran::check) {
+            Ok(()) => {
+                tracing::info!(process = name, revision, "told the daemon by its command");
+                self.begin_trial([number]);
+            }
+            Err(why) => {
+                let reason = format!("the reload command of {name} failed: {why}");
+                if self.can_undo() {
+                    return self.roll_back(reason, BTreeSet::from([number])).await;
+                }
+                tracing::error!(revision, "{reason}");
+                self.failed(revision, &reason);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn on_event(&mut self, event: Option<Event>) -> Result<Option<u8>, Failure> {
+        match event {
+            Some(Event::State(snapshot)) => {
+                self.is_connected();
+                if std::mem::take(&mut self.stale) && !self.started {
+                    // Begin again: what is in the store can be asked for now.
+                    self.preparing = None;
+                    self.applied = None;
+                }
+                return self.see(snapshot).await;
+            }
+            Some(Event::Loading) => {
+                self.is_connected();
+                self.wait("a load is under way; waiting for all of it");
+            }
+            Some(Event::Back) => {
+                self.is_connected();
+                tracing::info!("the store is back or a load is complete; nothing has changed");
+                self.settle_state();
+            }
+            Some(Event::Lost(error)) => return self.on_lost(&error).await,
+            None => {
+                tracing::error!("following the store failed; starting it anew");
+                self.follow_at = Some(Instant::now() + Duration::from_secs(5));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn on_end(&mut self, number: usize, code: u8) -> Result<Option<u8>, Failure> {
+        let Some(process) = self.processes.0.get_mut(number) else { return Ok(None) };
+        let name = process.name().to_owned();
+        tracing::info!(process = name, code, "the daemon has ended");
+        process.has_ended().await;
+        self.metrics.ended(&name);
+        self.show_end(number, code);
+        let on_trial = self.trial.as_ref().is_some_and(|trial| trial.is_of(number));
+        if on_trial && self.can_undo() {
+            let processes = self.trial.take().map(|trial| trial.processes).unwrap_or_default();
+            let reason = format!("{name} ended with exit code {code} after the change");
+            return self.roll_back(reason, processes).await;
+        }
+        let Some(process) = self.processes.0.get_mut(number) else { return Ok(None) };
+        if !process.restarts_by_itself() {
+            return Ok(Some(code));
+        }
+        let pause = process.start_again();
+        tracing::warn!(process = name, "starting it again in {pause:?}");
+        Ok(None)
+    }
+
+    /// Starts all daemons for the first time.
+    fn start_all(&mut self) -> Result<(), Failure> {
+        self.started = true;
+        self.start_by = None;
+        self.undo.forget();
+        let exported = self.exported.clone();
+        self.good = self.applied.clone().map(|applied| Good { applied, exported });
+        for number in 0..self.processes.0.len() {
+            self.start(number, StartReason::First)?;
+        }
+        self.begin_trial(0..self.manifest.processes.len());
+        self.settle_state();
+        Ok(())
+    }
+
+    fn start(&mut self, number: usize, reason: StartReason) -> Result<(), Failure> {
+        let Some(process) = self.processes.0.get_mut(number) else { return Ok(()) };
+        process
+            .start(&self.children, &self.exported)
+            .map_err(|error| Failure::new(error.exit_code(), error))?;
+        self.metrics.started(process.name(), reason, Time::now());
+        self.show_start(number);
+        Ok(())
+    }
+}
+
+/// Waits for a future, if there is one.
+async fn when<T>(future: Option<&mut Later<T>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// `None` if the future panics.
+async fn guarded<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = Box::pin(future);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(_) => Poll::Ready(None),
+    })
+    .await
+}
+
+fn retries() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(200))
+        .with_max_delay(Duration::from_secs(30))
+        .with_jitter()
+        .without_max_times()
+        .build()
+}

@@ -1,0 +1,92 @@
+//! Keeps secrets out of what other programs print into the agent's log.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use etcstack_config::Entries;
+use etcstack_config::key::Key;
+use etcstack_config::variables::Scope;
+
+use crate::explain::is_secret_name;
+
+/// Shorter ones stand in too many lines by chance.
+const SHORTEST: usize = 4;
+
+/// The secrets of a state, as far as names and URLs give them away.
+#[derive(Clone, Default)]
+pub(crate) struct Mask(Vec<String>);
+
+impl fmt::Debug for Mask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mask({} secrets)", self.0.len())
+    }
+}
+
+impl Mask {
+    pub(crate) fn new(entries: &Entries, scope: &Scope) -> Self {
+        let mut secrets = Vec::new();
+        for (key, value) in entries {
+            let Ok(value) = std::str::from_utf8(value) else { continue };
+            let is_secret = match Key::parse(key) {
+                Ok(Key::Variable(name)) => is_secret_name(&name),
+                Ok(Key::Option(_, option)) => is_secret_name(&option.option),
+                Ok(Key::File(file)) => is_secret_name(&file.file),
+                _ => continue,
+            };
+            let filled = scope.fill_in(value).unwrap_or_else(|_| value.to_owned());
+            for text in [value, &filled] {
+                if is_secret {
+                    secrets.extend(text.lines().map(|line| line.trim().to_owned()));
+                }
+                secrets.extend(text.split_whitespace().filter_map(password).map(str::to_owned));
+            }
+        }
+        secrets.retain(|secret| secret.len() >= SHORTEST);
+        // The longest first: it may hold a shorter one.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.dedup();
+        Self(secrets)
+    }
+
+    /// The line with `***` in the place of each secret.
+    pub(crate) fn hide<'a>(&self, line: &'a str) -> Cow<'a, str> {
+        let mut line = Cow::Borrowed(line);
+        for secret in &self.0 {
+            if line.contains(secret) {
+                line = line.replace(secret, "***").into();
+            }
+        }
+        line
+    }
+}
+
+/// The password of a URL.
+fn password(word: &str) -> Option<&str> {
+    let (_, rest) = word.split_once("://")?;
+    let (user, _) = rest.rsplit_once('@')?;
+    user.split_once(':').map(|(_, password)| password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_hidden_wherever_they_stand() {
+        let pairs = [
+            ("general/DB_PASSWORD", "hunter2"),
+            ("general/ADMIN", "plain-name"),
+            ("r/s/f.conf/DEFAULT/admin_password", "$ADMIN"),
+            ("r/s/f.conf/x/url", "mysql://u:pw@word@h/db"),
+            ("r/s/f.conf/x/debug", "true"),
+        ];
+        let entries: Entries =
+            pairs.iter().map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec())).collect();
+        let general = pairs[..2].iter().map(|(k, v)| (k[8..].to_owned(), (*v).to_owned()));
+        let scope = Scope { general: general.collect(), ..Scope::default() };
+        let mask = Mask::new(&entries, &scope);
+        assert_eq!(mask.hide("hunter2 plain-name pw@word true"), "*** *** *** true");
+        assert!(matches!(mask.hide("nothing here"), Cow::Borrowed(_)));
+        assert!(!format!("{mask:?}").contains("hunter2"));
+    }
+}
