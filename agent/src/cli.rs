@@ -41,14 +41,22 @@ pub(crate) enum Command {
 }
 
 const RUN_HELP: &str = "\
-Waits for the store and for the service's keys, renders, starts the daemon, and applies every later
-revision: all of its files, then one signal. A revision with a mistake in it is refused by name, and
-the files and the daemon stay as they are. Without a manifest, files go to /etc/SERVICE/FILE, over
-what the image has there, and the daemon gets HUP.
+Waits for the store, for the service's keys, and for what the manifest names; renders; does the
+manifest's bootstrap steps, once for all replicas; starts the daemon, and follows the store. A later
+revision is checked and put in place as a whole. The daemon is told by a reload or restarted, as the
+manifest and the catalog of its options say; replicas take turns. A daemon that fails after a change
+gets the last good files back, and the revision is marked bad for all replicas. A revision with a
+mistake in it is refused by name. Without a manifest, files go to /etc/SERVICE/FILE, over what the
+image has there, and each change restarts the daemon.
+
+A HUP to the agent is a reload. TERM, INT and QUIT stop the daemon; WINCH is ignored; the rest is
+passed on ([signals] in the manifest).
 
 Exit codes: the daemon's own; 128+n where signal n ended it; 126 not executable, 127 not found;
 64 wrong usage, 66 no manifest or no file of credentials, 69 nothing to start with within
---start-timeout, 71 the system refuses, 78 a mistake in the manifest.
+--start-timeout, or a dependency not there in its time, 71 the system refuses, 73 the files from
+before a bad change cannot be put back, 77 the agent may not become the user, 78 a mistake in the
+manifest.
 
 Examples:
   etcstack-agent run --role controller --service cinder -- cinder-scheduler

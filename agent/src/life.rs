@@ -4,13 +4,14 @@
 //! what comes before the first start) is a future in a field, which the loop waits for together
 //! with everything else.
 
+mod daemons;
 mod prepare;
 mod report;
 mod take;
+mod tell;
 mod trial;
+mod turns;
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -21,23 +22,40 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use etcstack_store::{Event, Follower, Snapshot, Store, StoreError, Turn};
 pub(crate) use prepare::Inputs;
-use take::Restarting;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use trial::Trial;
+use turns::{Restarting, Waited};
 
 use crate::Failure;
 use crate::apply::Undo;
 use crate::bad::Bad;
 use crate::hold::Known;
 use crate::manifest::Manifest;
-use crate::observe::{Board, Metrics, SignalReason, StartReason, Time};
+use crate::observe::{Board, Metrics, StartReason};
 use crate::reconcile::Reconciler;
-use crate::supervise::{Children, Due, Launch, Processes, Running, commands};
+use crate::supervise::{Children, Processes, Running};
 
 /// A future that the loop waits for.
 type Later<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Why the life ends.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// A daemon has ended, with this exit code.
+    Code(u8),
+    Failed(Failure),
+}
+
+impl From<Failure> for End {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// What handling something comes to: it goes on, or it is time to end.
+type Ending = Result<(), End>;
 
 /// What somebody asks for by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +102,8 @@ pub(crate) struct Life {
     trial: Option<Trial>,
     /// A restart that waits for its turn.
     restarting: Option<Restarting>,
+    /// What was waited for with the turn that we have just got.
+    waited: Option<Waited>,
     /// The turn that we hold.
     turn: Option<Turn>,
     /// A state that is good and could not be written yet.
@@ -176,6 +196,7 @@ impl Life {
             good: None,
             trial: None,
             restarting: None,
+            waited: None,
             turn: None,
             unwritten: None,
             follow_at: None,
@@ -192,12 +213,11 @@ impl Life {
     /// Runs until a daemon ends that ends the agent: its exit code.
     ///
     /// Should anything in here ever panic, the daemons do not have to pay for it.
-    pub(crate) async fn run(&mut self) -> Result<u8, Failure> {
+    pub(crate) async fn run(&mut self) -> End {
         loop {
             match guarded(self.step()).await {
-                Some(Ok(None)) => {}
-                Some(Ok(Some(code))) => return Ok(code),
-                Some(Err(failure)) => return Err(failure),
+                Some(Ok(())) => {}
+                Some(Err(end)) => return end,
                 None => self.recover(),
             }
         }
@@ -212,9 +232,12 @@ impl Life {
     fn recover(&mut self) {
         self.reconciler.forget_all();
         self.applied = None;
+        self.preparing = None;
         self.trial = None;
         self.restarting = None;
+        self.waited = None;
         self.unwritten = None;
+        self.give_back_turn();
         self.follow_at = Some(Instant::now() + Duration::from_secs(5));
         if self.started {
             for process in self.processes.0.iter_mut().filter(|p| p.child().is_none()) {
@@ -223,22 +246,21 @@ impl Life {
         }
     }
 
-    /// Waits for the next thing and handles it. Returns the exit code when it is time to end.
-    async fn step(&mut self) -> Result<Option<u8>, Failure> {
+    /// Waits for the next thing and handles it.
+    async fn step(&mut self) -> Ending {
         match self.next().await {
-            Happening::Asked(request) => self.on_request(request).await?,
-            Happening::Ended(number, code) => return self.on_end(number, code).await,
-            Happening::Timer => return self.on_timer().await,
+            Happening::Asked(request) => self.on_request(request).await,
+            Happening::Ended(number, code) => self.on_end(number, code).await,
+            Happening::Timer => self.on_timer().await,
             Happening::Prepared(result) => {
                 self.preparing = None;
                 result?;
-                self.start_all()?;
+                self.start_all()
             }
-            Happening::Turn(result) => return self.on_turn(result).await,
-            Happening::Verdict(verdict) => return self.on_verdict(verdict).await,
-            Happening::Store(event) => return self.on_event(event).await,
+            Happening::Turn(result) => self.on_turn(result).await,
+            Happening::Verdict(verdict) => self.on_verdict(verdict).await,
+            Happening::Store(event) => self.on_event(event).await,
         }
-        Ok(None)
     }
 
     async fn next(&mut self) -> Happening {
@@ -270,11 +292,12 @@ impl Life {
         [unwritten, processes, self.start_by, self.follow_at].into_iter().flatten().min()
     }
 
-    async fn on_timer(&mut self) -> Result<Option<u8>, Failure> {
+    async fn on_timer(&mut self) -> Ending {
         let now = Instant::now();
         if self.start_by.is_some_and(|at| at <= now) {
             let (timeout, reason) = (self.start_timeout, &self.waiting_for);
-            return Err(Failure::new(69, format!("not started within {timeout:?}: {reason}")));
+            let message = format!("not started within {timeout:?}: {reason}");
+            return Err(Failure::new(69, message).into()); // EX_UNAVAILABLE
         }
         if self.follow_at.is_some_and(|at| at <= now) {
             self.follow_at = None;
@@ -288,90 +311,16 @@ impl Life {
                 self.begin_trial([number]);
             }
         }
-        if let Some(code) = self.tell_all(now).await? {
-            return Ok(Some(code));
-        }
+        self.tell_all(now).await?;
         if self.unwritten.as_ref().is_some_and(|unwritten| unwritten.at <= now)
             && let Some(unwritten) = self.unwritten.take()
         {
             return self.take(unwritten.snapshot, Some(unwritten.backoff)).await;
         }
-        Ok(None)
-    }
-
-    async fn on_request(&mut self, request: Request) -> Result<(), Failure> {
-        if !self.started {
-            tracing::info!(?request, "nothing runs yet");
-            return Ok(());
-        }
-        match request {
-            Request::Reload => {
-                let revision = self.applied.as_ref().map_or(0, |applied| applied.revision);
-                for process in &mut self.processes.0 {
-                    process.request_reload(revision);
-                }
-            }
-            Request::Restart if self.takes_turns() => self.await_turn(None),
-            Request::Restart => self.restart_all().await?,
-        }
         Ok(())
     }
 
-    /// Tells the daemons what is due; a command that tells is run to its end.
-    async fn tell_all(&mut self, now: Instant) -> Result<Option<u8>, Failure> {
-        for number in 0..self.processes.0.len() {
-            let Some(process) = self.processes.0.get_mut(number) else { continue };
-            match process.tell(now) {
-                Due::Later => {}
-                Due::Told(signal) => {
-                    self.metrics.signalled(process.name(), signal.number(), SignalReason::Change);
-                    self.begin_trial([number]);
-                }
-                Due::Run(revision, command) => {
-                    if let Some(code) = self.tell_by_command(number, revision, command).await? {
-                        return Ok(Some(code));
-                    }
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// Runs the command that tells a daemon. One that fails has told nothing: the change is undone.
-    async fn tell_by_command(
-        &mut self,
-        number: usize,
-        revision: i64,
-        command: Vec<OsString>,
-    ) -> Result<Option<u8>, Failure> {
-        let Some(process) = self.processes.0.get(number) else { return Ok(None) };
-        let (name, limit) = (process.name().to_owned(), process.reload_limit());
-        let launch = Launch {
-            command,
-            account: process.spec.account.clone(),
-            environment: self.exported.clone(),
-            piped: true,
-        };
-        let on_line = |line: &str| tracing::info!(process = name, "{line}");
-        let ran = commands::run(&self.children, &launch, Some(limit), on_line).await;
-        match ran.map_err(|error| error.to_string()).and_then(commands::Ran::check) {
-            Ok(()) => {
-                tracing::info!(process = name, revision, "told the daemon by its command");
-                self.begin_trial([number]);
-            }
-            Err(why) => {
-                let reason = format!("the reload command of {name} failed: {why}");
-                if self.can_undo() {
-                    return self.roll_back(reason, BTreeSet::from([number])).await;
-                }
-                tracing::error!(revision, "{reason}");
-                self.failed(revision, &reason);
-            }
-        }
-        Ok(None)
-    }
-
-    async fn on_event(&mut self, event: Option<Event>) -> Result<Option<u8>, Failure> {
+    async fn on_event(&mut self, event: Option<Event>) -> Ending {
         match event {
             Some(Event::State(snapshot)) => {
                 self.is_connected();
@@ -397,53 +346,6 @@ impl Life {
                 self.follow_at = Some(Instant::now() + Duration::from_secs(5));
             }
         }
-        Ok(None)
-    }
-
-    async fn on_end(&mut self, number: usize, code: u8) -> Result<Option<u8>, Failure> {
-        let Some(process) = self.processes.0.get_mut(number) else { return Ok(None) };
-        let name = process.name().to_owned();
-        tracing::info!(process = name, code, "the daemon has ended");
-        process.has_ended().await;
-        self.metrics.ended(&name);
-        self.show_end(number, code);
-        let on_trial = self.trial.as_ref().is_some_and(|trial| trial.is_of(number));
-        if on_trial && self.can_undo() {
-            let processes = self.trial.take().map(|trial| trial.processes).unwrap_or_default();
-            let reason = format!("{name} ended with exit code {code} after the change");
-            return self.roll_back(reason, processes).await;
-        }
-        let Some(process) = self.processes.0.get_mut(number) else { return Ok(None) };
-        if !process.restarts_by_itself() {
-            return Ok(Some(code));
-        }
-        let pause = process.start_again();
-        tracing::warn!(process = name, "starting it again in {pause:?}");
-        Ok(None)
-    }
-
-    /// Starts all daemons for the first time.
-    fn start_all(&mut self) -> Result<(), Failure> {
-        self.started = true;
-        self.start_by = None;
-        self.undo.forget();
-        let exported = self.exported.clone();
-        self.good = self.applied.clone().map(|applied| Good { applied, exported });
-        for number in 0..self.processes.0.len() {
-            self.start(number, StartReason::First)?;
-        }
-        self.begin_trial(0..self.manifest.processes.len());
-        self.settle_state();
-        Ok(())
-    }
-
-    fn start(&mut self, number: usize, reason: StartReason) -> Result<(), Failure> {
-        let Some(process) = self.processes.0.get_mut(number) else { return Ok(()) };
-        process
-            .start(&self.children, &self.exported)
-            .map_err(|error| Failure::new(error.exit_code(), error))?;
-        self.metrics.started(process.name(), reason, Time::now());
-        self.show_start(number);
         Ok(())
     }
 }

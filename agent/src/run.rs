@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use crate::cli::RunArgs;
-use crate::life::{Inputs, Life, Parts, Request};
+use crate::life::{End, Inputs, Life, Parts, Request};
 use crate::manifest::{Manifest, ProcessSpec, Step};
 use crate::observe::{
     self, Board, Listen, Listener, Metrics, ProcessState, Publishing, Readiness, SignalReason,
@@ -89,7 +89,7 @@ impl Supervisor {
             // A request to stop comes before everything else.
             biased;
             signal = self.obey(signals) => Err(signal),
-            result = life.run() => Ok(result),
+            end = life.run() => Ok(end),
         };
         self.board.update(|status| status.state = State::Stopping);
         let signal = match &ended {
@@ -114,7 +114,8 @@ impl Supervisor {
             let _ = timeout(LAST_WORDS, last_words).await;
         }
         match ended {
-            Ok(result) => result,
+            Ok(End::Code(code)) => Ok(code),
+            Ok(End::Failed(failure)) => Err(failure),
             Err(signal) => Ok(code.unwrap_or(signal.exit_code())),
         }
     }

@@ -5,8 +5,7 @@ use std::time::Duration;
 use etcstack_store::{Snapshot, StoreError};
 use sha2::{Digest, Sha256};
 
-use super::Life;
-use crate::Failure;
+use super::{Ending, Life};
 use crate::apply::Wanted;
 use crate::bad::{self, Bad, hex};
 use crate::last_good;
@@ -59,8 +58,13 @@ impl Life {
         let revision = snapshot.revision;
         self.metrics.seen(revision);
         self.board.update(|status| status.revisions.seen = Some(revision));
-        self.mark = Bad::in_store(snapshot, &bad::key(&self.manifest));
+        self.see_mark(snapshot);
         self.newest = Some(state);
+    }
+
+    /// Takes note of the mark of a bad state.
+    pub(super) fn see_mark(&mut self, snapshot: &Snapshot) {
+        self.mark = Bad::in_store(snapshot, &bad::key(&self.manifest));
     }
 
     pub(super) fn is_connected(&self) {
@@ -74,7 +78,7 @@ impl Life {
         });
     }
 
-    pub(super) async fn on_lost(&mut self, error: &StoreError) -> Result<Option<u8>, Failure> {
+    pub(super) async fn on_lost(&mut self, error: &StoreError) -> Ending {
         self.waiting_for = error.to_string();
         self.metrics.store_connected(false);
         self.board.update(|status| {
@@ -90,11 +94,11 @@ impl Life {
         let running = if self.started { "; the daemon runs on" } else { "" };
         tracing::warn!("the store cannot be read{running}; trying again");
         if self.applied.is_some() || !self.manifest.start_without_store {
-            return Ok(None);
+            return Ok(());
         }
         let Some(snapshot) = last_good::find(&self.manifest) else {
             tracing::warn!("no last good state was kept; waiting for the store");
-            return Ok(None);
+            return Ok(());
         };
         let revision = snapshot.revision;
         tracing::warn!(revision, "starting on the last good state, which may be stale");

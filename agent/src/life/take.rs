@@ -1,13 +1,13 @@
 //! A state of the store: from what it says to what is done about it.
 
+use std::collections::BTreeSet;
 use std::time::Instant as Clock;
 
 use backon::ExponentialBackoff;
-use etcstack_store::{Snapshot, Store, StoreError, Turn, Turns};
-use tokio::time::{Duration, Instant, sleep};
+use etcstack_store::Snapshot;
+use tokio::time::{Duration, Instant};
 
-use super::{Applied, Later, Life, Unwritten, retries};
-use crate::Failure;
+use super::{Applied, Ending, Life, Unwritten, retries};
 use crate::action::{Action, actions};
 use crate::apply::{apply, differences};
 use crate::bad::{Bad, state_of};
@@ -16,25 +16,12 @@ use crate::hold::Known;
 use crate::last_good;
 use crate::manifest::OnEnvironment;
 use crate::mask::Mask;
-use crate::observe::{Refusal, SignalReason, StartReason, State};
+use crate::observe::{Refusal, StartReason};
 use crate::reconcile::{NotRendered, Rendered};
-
-/// How soon to ask again for a turn that the store refuses for good.
-const REFUSED: Duration = Duration::from_secs(30);
-
-/// A restart that waits for its turn.
-pub(super) struct Restarting {
-    /// The state to take then; `None` where a restart is all that was asked for.
-    snapshot: Option<Snapshot>,
-    state: Option<String>,
-    /// The mark that stood in the store when it began to wait.
-    mark: Option<Bad>,
-    pub(super) turn: Later<Result<Turn, StoreError>>,
-}
 
 impl Life {
     /// Takes note of the newest state of the store, and goes there.
-    pub(super) async fn see(&mut self, snapshot: Snapshot) -> Result<Option<u8>, Failure> {
+    pub(super) async fn see(&mut self, snapshot: Snapshot) -> Ending {
         self.saw(&snapshot, state_of(&snapshot.entries));
         self.take(snapshot, None).await
     }
@@ -44,10 +31,10 @@ impl Life {
         &mut self,
         snapshot: Snapshot,
         backoff: Option<ExponentialBackoff>,
-    ) -> Result<Option<u8>, Failure> {
+    ) -> Ending {
         let state = state_of(&snapshot.entries);
         if self.is_settled(&snapshot, &state) {
-            return Ok(None);
+            return Ok(());
         }
         if self.is_held(&snapshot, &state) {
             return self.start_on_last_good(&state).await;
@@ -58,11 +45,11 @@ impl Life {
             Err(NotRendered::Refused(problems)) => {
                 let problems = problems.0.iter().map(ToString::to_string).collect();
                 self.refuse(snapshot.revision, Refusal::Mistake, problems);
-                return Ok(None);
+                return Ok(());
             }
             Err(NotRendered::Unreadable(problem)) => {
                 self.try_again(snapshot, backoff, &problem.to_string());
-                return Ok(None);
+                return Ok(());
             }
         };
         self.metrics.rendered(begun.elapsed());
@@ -101,12 +88,7 @@ impl Life {
             return true;
         }
         let mark = self.mark.as_ref().map(|(mark, _)| mark.clone());
-        if let Some(waiting) = &self.restarting
-            && waiting.state.as_deref() == Some(state)
-            && let Some(mark) = mark.as_ref().filter(|mark| waiting.mark.as_ref() != Some(mark))
-        {
-            // Another replica's restart has failed, be it on a state that differs from ours by
-            // layers of its own: the rest of them do not try.
+        if let Some(mark) = mark.as_ref().filter(|mark| self.is_news(mark, state)) {
             self.bad = Some(Bad { state: state.to_owned(), ..mark.clone() });
         }
         let is_bad = |bad: &&Bad| bad.state == state;
@@ -126,11 +108,21 @@ impl Life {
         false
     }
 
+    /// Whether a mark has come while a state waited for its turn: another replica's restart has
+    /// failed, be it on a state that differs from ours by layers of its own. The rest do not try.
+    fn is_news(&self, mark: &Bad, state: &str) -> bool {
+        let waiting =
+            self.restarting.as_ref().map(|waiting| (waiting.state.as_deref(), &waiting.mark));
+        let waited = self.waited.as_ref().map(|waited| (Some(waited.state.as_str()), &waited.mark));
+        let before = waiting.or(waited).filter(|(waits, _)| *waits == Some(state));
+        before.is_some_and(|(_, before)| before.as_ref() != Some(mark))
+    }
+
     /// Starts on what was good before, where the newest state is known to be bad: as the store
     /// still knows it, or as it was kept here.
-    async fn start_on_last_good(&mut self, state: &str) -> Result<Option<u8>, Failure> {
+    async fn start_on_last_good(&mut self, state: &str) -> Ending {
         let mark = self.mark.as_ref().map(|(mark, _)| mark).filter(|mark| mark.state == state);
-        let (Some(mark), None) = (mark, &self.applied) else { return Ok(None) };
+        let (Some(mark), None) = (mark, &self.applied) else { return Ok(()) };
         let from_store = self.store.snapshot_at(&self.reconciler.view(), mark.good).await;
         let good = from_store.inspect_err(|error| {
             tracing::warn!(revision = mark.good, %error, "the last good state cannot be read");
@@ -138,7 +130,7 @@ impl Life {
         let keeps = self.manifest.start_without_store;
         let good = good.ok().or_else(|| last_good::find(&self.manifest).filter(|_| keeps));
         let Some(good) = good.filter(|good| state_of(&good.entries) != state) else {
-            return Ok(None);
+            return Ok(());
         };
         tracing::warn!(revision = good.revision, "starting on the last good state");
         Box::pin(self.take(good, None)).await
@@ -152,7 +144,7 @@ impl Life {
         state: String,
         rendered: Rendered,
         backoff: Option<ExponentialBackoff>,
-    ) -> Result<Option<u8>, Failure> {
+    ) -> Ending {
         let revision = snapshot.revision;
         let Rendered { wanted, kept, exported, scope } = rendered;
         let begun = Clock::now();
@@ -160,7 +152,7 @@ impl Life {
             Ok(differences) => differences,
             Err(error) => {
                 self.try_again(snapshot, backoff, &error.to_string());
-                return Ok(None);
+                return Ok(());
             }
         };
         let is_different = |name: &str| differences.iter().any(|d| d.wanted.target.name == name);
@@ -171,11 +163,11 @@ impl Life {
             Ok(()) => {}
             Err(CheckError::Failed(problem)) => {
                 self.refuse(revision, Refusal::Check, vec![problem]);
-                return Ok(None);
+                return Ok(());
             }
             Err(CheckError::NotStaged(problem)) => {
                 self.try_again(snapshot, backoff, &problem);
-                return Ok(None);
+                return Ok(());
             }
         }
         let mut actions = actions(&self.manifest, &differences);
@@ -187,15 +179,16 @@ impl Life {
         let restarts = actions.contains(&Action::Restart);
         if self.started && restarts && self.turn.is_none() && self.takes_turns() {
             self.wait_for_turn(snapshot, state);
-            return Ok(None);
+            return Ok(());
         }
-        self.restarting = None;
-        let was_ready = self.started && !differences.is_empty() && self.was_ready().await;
+        self.restarting.take_if(|waiting| waiting.snapshot.is_some());
+        let is_change = restarts || !differences.is_empty();
+        let was_ready = self.started && is_change && self.was_ready().await;
         if let Err(error) = apply(&differences, &mut self.undo) {
             self.reconciler.forget(&wanted, &error.path);
             self.give_back_turn();
             self.try_again(snapshot, backoff, &error.to_string());
-            return Ok(None);
+            return Ok(());
         }
         let files: Vec<_> = differences
             .iter()
@@ -213,14 +206,10 @@ impl Life {
     }
 
     /// Lets the daemons follow what is on disk now.
-    async fn follow_up(
-        &mut self,
-        actions: &[Action],
-        was_ready: bool,
-    ) -> Result<Option<u8>, Failure> {
+    async fn follow_up(&mut self, actions: &[Action], was_ready: bool) -> Ending {
         if !self.started {
             self.prepare();
-            return Ok(None);
+            return Ok(());
         }
         let revision = self.applied.as_ref().map_or(0, |applied| applied.revision);
         let of = |wanted: Action| {
@@ -232,7 +221,8 @@ impl Life {
         if !(reloads.is_empty() && restarts.is_empty())
             && let Err(reason) = self.change_steps().await
         {
-            return self.roll_back(reason, restarts.into_iter().collect()).await;
+            // None of them knows of it yet.
+            return self.roll_back(reason, BTreeSet::new()).await;
         }
         for number in reloads {
             if let Some(process) = self.processes.0.get_mut(number) {
@@ -245,116 +235,9 @@ impl Life {
             self.restart(&restarts, StartReason::Change).await?;
         }
         self.settle_state();
-        let code = self.tell_all(Instant::now()).await?;
+        self.tell_all(Instant::now()).await?;
         self.approve_if_settled();
-        Ok(code)
-    }
-
-    /// Stops daemons and starts them again.
-    pub(super) async fn restart(
-        &mut self,
-        numbers: &[usize],
-        reason: StartReason,
-    ) -> Result<(), Failure> {
-        for &number in numbers {
-            self.show_stop(number);
-            if let Some(process) = self.processes.0.get_mut(number)
-                && let Some(signal) = process.stop().await
-            {
-                let (name, signal) = (process.name(), signal.number());
-                self.metrics.signalled(name, signal, SignalReason::Restart);
-            }
-        }
-        for &number in numbers {
-            self.start(number, reason)?;
-        }
-        self.begin_trial(numbers.iter().copied());
         Ok(())
-    }
-
-    pub(super) async fn restart_all(&mut self) -> Result<(), Failure> {
-        let all: Vec<_> = (0..self.processes.0.len()).collect();
-        self.restart(&all, StartReason::Signal).await
-    }
-
-    /// A directory has nowhere to take turns in, and is read by one replica.
-    pub(super) fn takes_turns(&self) -> bool {
-        !matches!(self.store, Store::Dir(_))
-    }
-
-    fn wait_for_turn(&mut self, snapshot: Snapshot, state: String) {
-        let mark = self.mark.as_ref().map(|(mark, _)| mark.clone());
-        if let Some(waiting) = &mut self.restarting {
-            // The place in the queue is kept; it is the newest state that it is for.
-            waiting.mark = mark;
-            waiting.state = Some(state);
-            waiting.snapshot = Some(snapshot);
-            return;
-        }
-        self.await_turn(Some((snapshot, state, mark)));
-    }
-
-    /// Begins to wait for a turn.
-    pub(super) fn await_turn(&mut self, for_state: Option<(Snapshot, String, Option<Bad>)>) {
-        if self.restarting.is_some() {
-            return;
-        }
-        tracing::info!("a restart is due; waiting for its turn");
-        self.show(State::Behind, Some("its turn to restart".into()));
-        let turn = Box::pin(take_turn(self.turns(), self.board.clone()));
-        let (snapshot, state, mark) = match for_state {
-            Some((snapshot, state, mark)) => (Some(snapshot), Some(state), mark),
-            None => (None, None, None),
-        };
-        self.restarting = Some(Restarting { snapshot, state, mark, turn });
-    }
-
-    pub(super) async fn on_turn(
-        &mut self,
-        result: Result<Turn, StoreError>,
-    ) -> Result<Option<u8>, Failure> {
-        let Some(restarting) = self.restarting.take() else { return Ok(None) };
-        match result {
-            Ok(turn) => self.turn = Some(turn),
-            Err(error) => {
-                // It asks again and again; only a mistake of ours ends here.
-                tracing::error!(%error, "no turn can be taken");
-                return Ok(None);
-            }
-        }
-        if let Some(snapshot) = restarting.snapshot {
-            let result = self.take(snapshot, None).await?;
-            if self.trial.is_none() {
-                self.give_back_turn();
-            }
-            return Ok(result);
-        }
-        self.restart_all().await?;
-        Ok(None)
-    }
-
-    fn turns(&self) -> Turns {
-        let manifest = &self.manifest;
-        let (role, service) = (manifest.first_role(), &manifest.service);
-        let escape = etcstack_config::key::escape;
-        Turns::new(
-            self.store.clone(),
-            format!("_etcstack/turns/{}/{}/", escape(role), escape(service)),
-            manifest.restart.max_unavailable,
-            manifest.host.clone(),
-            manifest.restart.lease,
-        )
-    }
-
-    /// Lets the next one have its turn.
-    pub(super) fn give_back_turn(&mut self) {
-        if let Some(turn) = self.turn.take() {
-            tokio::spawn(async move {
-                if let Err(error) = turn.release(Vec::new()).await {
-                    tracing::warn!(%error, "the turn cannot be given back; it ends by itself");
-                }
-            });
-        }
     }
 
     pub(super) fn try_again(
@@ -369,23 +252,5 @@ impl Life {
         tracing::error!(revision, "{reason}; trying again in {pause:.1?}");
         self.failed(revision, reason);
         self.unwritten = Some(Unwritten { snapshot, at: Instant::now() + pause, backoff });
-    }
-}
-
-/// Asks for a turn until there is one, whatever the store says.
-async fn take_turn(turns: Turns, board: crate::observe::Board) -> Result<Turn, StoreError> {
-    loop {
-        let on_wait = |holder: &str| {
-            let text = format!("its turn to restart; {holder} restarts now");
-            tracing::info!("waiting for {text}");
-            board.update(|status| status.waiting_for = vec![text]);
-        };
-        match turns.take(on_wait).await {
-            Ok(turn) => return Ok(turn),
-            Err(error) => {
-                tracing::error!(%error, "no turn to restart can be taken; the daemon runs on as it is");
-                sleep(REFUSED).await;
-            }
-        }
     }
 }

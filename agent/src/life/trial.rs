@@ -6,7 +6,7 @@ use std::time::Duration;
 use etcstack_store::{Expect, Store, Turn, Write};
 use tokio::time::{Instant, sleep};
 
-use super::{Good, Later, Life, retries};
+use super::{Ending, Good, Later, Life, retries};
 use crate::Failure;
 use crate::bad::{self, Bad};
 use crate::last_good;
@@ -106,14 +106,11 @@ impl Life {
         !self.undo.is_empty() || other_environment
     }
 
-    pub(super) async fn on_verdict(
-        &mut self,
-        verdict: Result<(), String>,
-    ) -> Result<Option<u8>, Failure> {
-        let Some(trial) = self.trial.take() else { return Ok(None) };
+    pub(super) async fn on_verdict(&mut self, verdict: Result<(), String>) -> Ending {
+        let Some(trial) = self.trial.take() else { return Ok(()) };
         let Err(reason) = verdict else {
-            self.approve();
-            return Ok(None);
+            self.approve(&trial.processes);
+            return Ok(());
         };
         if self.blamed && self.can_undo() {
             return self.roll_back(reason, trial.processes).await;
@@ -131,11 +128,11 @@ impl Life {
             let verdict = Box::pin(self::verdict(self.commander(), questions, false));
             self.trial = Some(Trial { verdict, ..trial });
         }
-        Ok(None)
+        Ok(())
     }
 
     /// What is on disk now is good.
-    pub(super) fn approve(&mut self) {
+    fn approve(&mut self, ready: &BTreeSet<usize>) {
         self.undo.forget();
         if let Some(applied) = self.applied.clone() {
             self.board.update(|status| status.revisions.good = Some(applied.revision));
@@ -145,8 +142,8 @@ impl Life {
         if let Some(snapshot) = self.on_trial.take() {
             last_good::keep(&self.manifest, &snapshot);
         }
-        for number in 0..self.processes.0.len() {
-            self.show_ready(number);
+        for number in ready {
+            self.show_ready(*number);
         }
         self.give_back_turn();
     }
@@ -173,26 +170,22 @@ impl Life {
     pub(super) fn approve_if_settled(&mut self) {
         let owes = self.processes.0.iter().any(Process::owes);
         if self.started && self.trial.is_none() && !owes {
-            self.approve();
+            self.approve(&BTreeSet::new());
         }
     }
 
     /// Brings back the last good files, and starts the daemons on them once more.
-    pub(super) async fn roll_back(
-        &mut self,
-        reason: String,
-        processes: BTreeSet<usize>,
-    ) -> Result<Option<u8>, Failure> {
+    pub(super) async fn roll_back(&mut self, reason: String, processes: BTreeSet<usize>) -> Ending {
         self.trial = None;
         let (Some(applied), Some(good)) = (self.applied.take(), self.good.as_ref()) else {
-            return Ok(None);
+            return Ok(());
         };
         let revision = applied.revision;
         tracing::error!(revision, "{reason}: the last good files come back");
         self.metrics.rolled_back();
         if !self.undo.restore() {
             let message = format!("{reason}, and the files from before cannot be put back");
-            return Err(Failure::new(73, message)); // EX_CANTCREAT
+            return Err(Failure::new(73, message).into()); // EX_CANTCREAT
         }
         self.exported.clone_from(&good.exported);
         self.applied = Some(good.applied.clone());
@@ -207,7 +200,7 @@ impl Life {
         let processes: Vec<_> = processes.into_iter().collect();
         self.restart(&processes, StartReason::Rollback).await?;
         self.show(State::RolledBack, None);
-        Ok(None)
+        Ok(())
     }
 
     /// Writes the mark, in one transaction with giving back the turn: nobody gets the next one

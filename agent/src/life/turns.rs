@@ -1,0 +1,144 @@
+//! Taking turns with the other replicas: one restart after the other.
+
+use etcstack_config::key::escape;
+use etcstack_store::{LOAD_MARK, Snapshot, Store, StoreError, Turn, Turns};
+use tokio::time::{Duration, sleep};
+
+use super::{Ending, Later, Life};
+use crate::bad::Bad;
+use crate::observe::{Board, State};
+
+/// How soon to ask again for a turn that the store refuses for good.
+const REFUSED: Duration = Duration::from_secs(30);
+
+/// How long the store has to tell the newest state, once it is our turn.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// A restart that waits for its turn.
+pub(super) struct Restarting {
+    /// The state to take then; `None` where a restart is all that was asked for.
+    pub(super) snapshot: Option<Snapshot>,
+    pub(super) state: Option<String>,
+    /// The mark that stood in the store when it began to wait.
+    pub(super) mark: Option<Bad>,
+    pub(super) turn: Later<Result<Turn, StoreError>>,
+}
+
+/// What was waited for with the turn that we have now.
+pub(super) struct Waited {
+    pub(super) state: String,
+    pub(super) mark: Option<Bad>,
+}
+
+impl Life {
+    /// A directory has nowhere to take turns in, and is read by one replica.
+    pub(super) fn takes_turns(&self) -> bool {
+        !matches!(self.store, Store::Dir(_))
+    }
+
+    /// Has a state wait for its turn.
+    pub(super) fn wait_for_turn(&mut self, snapshot: Snapshot, state: String) {
+        let mark = self.mark.as_ref().map(|(mark, _)| mark.clone());
+        if let Some(waiting) = &mut self.restarting {
+            // The place in the queue is kept; it is the newest state that it is for.
+            waiting.mark = mark;
+            waiting.state = Some(state);
+            waiting.snapshot = Some(snapshot);
+            return;
+        }
+        self.await_turn(Some((snapshot, state, mark)));
+    }
+
+    /// Begins to wait for a turn.
+    pub(super) fn await_turn(&mut self, for_state: Option<(Snapshot, String, Option<Bad>)>) {
+        if self.restarting.is_some() {
+            return;
+        }
+        tracing::info!("a restart is due; waiting for its turn");
+        self.show(State::Behind, Some("its turn to restart".into()));
+        let turn = Box::pin(take_turn(self.turns(), self.board.clone()));
+        let (snapshot, state, mark) = match for_state {
+            Some((snapshot, state, mark)) => (Some(snapshot), Some(state), mark),
+            None => (None, None, None),
+        };
+        self.restarting = Some(Restarting { snapshot, state, mark, turn });
+    }
+
+    /// Does what the turn was for, with the state of the store as it is now that it is our turn:
+    /// whoever had it before has left a mark, where it has failed.
+    pub(super) async fn on_turn(&mut self, result: Result<Turn, StoreError>) -> Ending {
+        let Some(waiting) = self.restarting.take() else { return Ok(()) };
+        match result {
+            Ok(turn) => self.turn = Some(turn),
+            Err(error) => {
+                // It asks again and again; only a mistake of ours ends here.
+                tracing::error!(%error, "no turn can be taken");
+                return Ok(());
+            }
+        }
+        let Some(snapshot) = waiting.snapshot else { return self.restart_all().await };
+        let newest = match self.store.snapshot(&self.reconciler.view(), ANSWER).await {
+            Ok(newest) => newest,
+            Err(error) => {
+                self.give_back_turn();
+                self.try_again(snapshot, None, &error.to_string());
+                return Ok(());
+            }
+        };
+        let is_loading = newest.entries.contains_key(LOAD_MARK);
+        self.waited = waiting.state.map(|state| Waited { state, mark: waiting.mark });
+        let ending = if is_loading {
+            // Half of a load is no state.
+            self.see_mark(&newest);
+            self.take(snapshot, None).await
+        } else {
+            self.see(newest).await
+        };
+        self.waited = None;
+        if self.trial.is_none() {
+            self.give_back_turn();
+        }
+        ending
+    }
+
+    fn turns(&self) -> Turns {
+        let manifest = &self.manifest;
+        let (role, service) = (manifest.first_role(), &manifest.service);
+        Turns::new(
+            self.store.clone(),
+            format!("_etcstack/turns/{}/{}/", escape(role), escape(service)),
+            manifest.restart.max_unavailable,
+            manifest.host.clone(),
+            manifest.restart.lease,
+        )
+    }
+
+    /// Lets the next one have its turn.
+    pub(super) fn give_back_turn(&mut self) {
+        if let Some(turn) = self.turn.take() {
+            tokio::spawn(async move {
+                if let Err(error) = turn.release(Vec::new()).await {
+                    tracing::warn!(%error, "the turn cannot be given back; it ends by itself");
+                }
+            });
+        }
+    }
+}
+
+/// Asks for a turn until there is one, whatever the store says.
+async fn take_turn(turns: Turns, board: Board) -> Result<Turn, StoreError> {
+    loop {
+        let on_wait = |holder: &str| {
+            let text = format!("its turn to restart; {holder} restarts now");
+            tracing::info!("waiting for {text}");
+            board.update(|status| status.waiting_for = vec![text]);
+        };
+        match turns.take(on_wait).await {
+            Ok(turn) => return Ok(turn),
+            Err(error) => {
+                tracing::error!(%error, "no turn to restart can be taken; the daemon runs on as it is");
+                sleep(REFUSED).await;
+            }
+        }
+    }
+}
