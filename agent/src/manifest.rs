@@ -252,6 +252,20 @@ impl Manifest {
             .collect()
     }
 
+    /// Whether programs besides the daemons are run, whose output goes to our log.
+    pub(crate) fn runs_commands(&self) -> bool {
+        let files = self.files.iter().flatten();
+        let by_process = |process: &ProcessSpec| {
+            matches!(process.reload.by, ReloadBy::Command(_))
+                || process.ready.as_ref().is_some_and(|ready| ready.probe.is_command())
+        };
+        !self.checks.commands.is_empty()
+            || !self.bootstrap.is_empty()
+            || self.wait_for.iter().any(WaitFor::is_command)
+            || self.processes.iter().any(by_process)
+            || files.into_iter().any(|file| !file.checks.is_empty())
+    }
+
     /// The role that replicas have in common, whatever further layers each has of its own.
     pub(crate) fn first_role(&self) -> &str {
         self.layers.roles().first().map_or("", String::as_str)

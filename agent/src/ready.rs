@@ -31,7 +31,7 @@ impl Ready {
             return Err(vec!["the daemon is ending".into()]);
         }
         let running = self.running.all();
-        let Inputs { scope, exported, .. } = self.inputs.borrow().clone();
+        let inputs = self.inputs.borrow().clone();
         let mut reasons = Vec::new();
         for (number, spec) in self.manifest.processes.iter().enumerate() {
             if !running.contains_key(&number) {
@@ -43,8 +43,8 @@ impl Ready {
             }
             let Some(ready) = &spec.ready else { continue };
             let account = spec.account.clone();
-            let commander = Commander::new(self.children.clone(), account, exported.clone());
-            let answer = match ready.probe.fill_in(&scope) {
+            let commander = Commander::new(self.children.clone(), account, &inputs);
+            let answer = match ready.probe.fill_in(&inputs.scope) {
                 Ok(probe) => probe.check(&commander, ANSWER).await,
                 Err(why) => Err(why),
             };

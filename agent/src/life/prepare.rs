@@ -112,9 +112,9 @@ impl Preparation {
         {
             // The variables in it may change while it is waited for.
             loop {
-                let Inputs { scope, exported, .. } = self.inputs.borrow_and_update().clone();
+                let inputs = self.inputs.borrow_and_update().clone();
                 let account = manifest.checks.account.clone();
-                let commander = Commander::new(self.children.clone(), account, exported);
+                let commander = Commander::new(self.children.clone(), account, &inputs);
                 let board = self.board.clone();
                 let on_wait = |what: &str| {
                     board.update(|status| {
@@ -122,7 +122,7 @@ impl Preparation {
                         status.waiting_for = vec![what.to_owned()];
                     });
                 };
-                let dependency = match wait_for.fill_in(&scope) {
+                let dependency = match wait_for.fill_in(&inputs.scope) {
                     Ok(dependency) => dependency,
                     Err(why) => {
                         tracing::error!("[[wait_for]]: {why}");

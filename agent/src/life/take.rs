@@ -158,7 +158,8 @@ impl Life {
         let is_different = |name: &str| differences.iter().any(|d| d.wanted.target.name == name);
         let same = wanted.iter().map(|file| &file.target).filter(|t| !is_different(&t.name));
         let kept: Vec<_> = kept.iter().chain(same).collect();
-        let mask = Mask::new(&snapshot.entries, &scope);
+        let mask = self.manifest.runs_commands().then(|| Mask::new(&snapshot.entries, &scope));
+        let mask = mask.unwrap_or_default();
         match check(&self.children, &self.manifest, &differences, &kept, &exported, &mask).await {
             Ok(()) => {}
             Err(CheckError::Failed(problem)) => {

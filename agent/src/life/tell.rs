@@ -62,7 +62,8 @@ impl Life {
             environment: self.exported.clone(),
             piped: true,
         };
-        let on_line = |line: &str| tracing::info!(process = name, "{line}");
+        let mask = self.inputs.borrow().mask.clone();
+        let on_line = |line: &str| tracing::info!(process = name, "{}", mask.hide(line));
         let ran = commands::run(&self.children, &launch, Some(limit), on_line).await;
         match ran.map_err(|error| error.to_string()).and_then(commands::Ran::check) {
             Ok(()) => {

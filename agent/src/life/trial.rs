@@ -40,6 +40,7 @@ impl Trial {
 struct Question {
     name: String,
     probe: Option<Probe>,
+    commander: Commander,
     timeout: Duration,
     settle: Duration,
 }
@@ -49,7 +50,7 @@ impl Life {
     pub(super) fn begin_trial(&mut self, processes: impl IntoIterator<Item = usize>) {
         let mut on_trial = self.trial.take().map(|trial| trial.processes).unwrap_or_default();
         on_trial.extend(processes);
-        let verdict = Box::pin(verdict(self.commander(), self.questions(&on_trial), true));
+        let verdict = Box::pin(verdict(self.questions(&on_trial), true));
         self.trial = Some(Trial { processes: on_trial, verdict });
     }
 
@@ -65,6 +66,11 @@ impl Life {
             Question {
                 name: spec.name.clone(),
                 probe,
+                commander: Commander::new(
+                    self.children.clone(),
+                    spec.account.clone(),
+                    &self.inputs.borrow(),
+                ),
                 timeout: ready.map_or(SETTLE, |ready| ready.timeout),
                 settle: ready.map_or(SETTLE, |ready| ready.settle),
             }
@@ -72,21 +78,12 @@ impl Life {
         specs.map(question).collect()
     }
 
-    pub(super) fn commander(&self) -> Commander {
-        Commander::new(
-            self.children.clone(),
-            self.manifest.checks.account.clone(),
-            self.exported.clone(),
-        )
-    }
-
     /// Whether all daemons are ready at this moment: a change is only blamed for a readiness that
     /// was there before it.
     pub(super) async fn was_ready(&self) -> bool {
-        let commander = self.commander();
         for question in self.questions(&(0..self.processes.0.len()).collect()) {
             if let Some(probe) = question.probe
-                && probe.check(&commander, QUICK_ANSWER).await.is_err()
+                && probe.check(&question.commander, QUICK_ANSWER).await.is_err()
             {
                 return false;
             }
@@ -125,7 +122,7 @@ impl Life {
         let questions = self.questions(&trial.processes);
         self.undo.forget();
         if self.turn.is_some() {
-            let verdict = Box::pin(self::verdict(self.commander(), questions, false));
+            let verdict = Box::pin(self::verdict(questions, false));
             self.trial = Some(Trial { verdict, ..trial });
         }
         Ok(())
@@ -234,11 +231,7 @@ async fn write_mark(store: Store, turn: Option<Turn>, mark: Write) {
 
 /// Waits until the daemons have lived for a while and answer; their deaths are seen elsewhere.
 /// Fails when they do not answer in time, unless they have all the time in the world.
-async fn verdict(
-    commander: Commander,
-    questions: Vec<Question>,
-    in_time: bool,
-) -> Result<(), String> {
+async fn verdict(questions: Vec<Question>, in_time: bool) -> Result<(), String> {
     let begun = Instant::now();
     let settle = questions.iter().map(|question| question.settle).max().unwrap_or_default();
     sleep(settle).await;
@@ -246,7 +239,7 @@ async fn verdict(
         let Some(probe) = question.probe else { continue };
         let deadline = begun + question.timeout.max(question.settle);
         let mut pause = ASK_AGAIN;
-        while let Err(reason) = probe.check(&commander, ANSWER).await {
+        while let Err(reason) = probe.check(&question.commander, ANSWER).await {
             if in_time && Instant::now() + pause >= deadline {
                 let (name, timeout) = (question.name, question.timeout);
                 return Err(format!("{name} is not ready within {timeout:?}: {reason}"));

@@ -54,6 +54,10 @@ impl Asked {
 }
 
 impl Recipe {
+    pub(crate) fn is_command(&self) -> bool {
+        matches!(self, Self::Command(_))
+    }
+
     /// The texts that variables are filled into, for [`Scope::needed`].
     pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         let texts = match self {

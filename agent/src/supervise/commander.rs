@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use super::commands::run;
 use super::{Account, Children, Launch};
+use crate::life::Inputs;
+use crate::mask::Mask;
 use crate::probe::RunCommand;
 
 /// Runs commands with the daemon's own rights and variables.
@@ -12,15 +14,14 @@ pub(crate) struct Commander {
     children: Children,
     account: Account,
     environment: Vec<(String, String)>,
+    /// What nobody may read in their output.
+    mask: Mask,
 }
 
 impl Commander {
-    pub(crate) fn new(
-        children: Children,
-        account: Account,
-        environment: Vec<(String, String)>,
-    ) -> Self {
-        Self { children, account, environment }
+    pub(crate) fn new(children: Children, account: Account, inputs: &Inputs) -> Self {
+        let (environment, mask) = (inputs.exported.clone(), inputs.mask.clone());
+        Self { children, account, environment, mask }
     }
 }
 
@@ -33,7 +34,7 @@ impl RunCommand for Commander {
             piped: true,
         };
         let name = launch.program();
-        let on_line = |line: &str| tracing::debug!(command = name, "{line}");
+        let on_line = |line: &str| tracing::debug!(command = name, "{}", self.mask.hide(line));
         match run(&self.children, &launch, Some(limit), on_line).await {
             Ok(ran) => ran.check(),
             Err(error) => Err(error.to_string()),

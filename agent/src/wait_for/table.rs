@@ -77,6 +77,10 @@ impl WaitFor {
         probe.into_iter().flat_map(Recipe::texts).chain(file)
     }
 
+    pub(crate) fn is_command(&self) -> bool {
+        matches!(&self.what, What::Probe(recipe) if recipe.is_command())
+    }
+
     /// Whether only the store can tell.
     pub(crate) fn is_in_store(&self) -> bool {
         matches!(self.what, What::Key(_) | What::Bootstrap(_))
