@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use etcstack_config::render::FileInputs;
 use thiserror::Error;
-pub(crate) use write::{Attributes, unique, write_file, write_new};
+pub(crate) use write::{Attributes, read_regular, unique, write_file, write_new};
 use write::{Temporary, folder};
 
 use crate::manifest::Target;

@@ -6,13 +6,15 @@
 use std::fmt::Write as _;
 
 use etcstack_config::Entries;
-use etcstack_config::key::escape;
+use etcstack_config::key::{GENERAL, escape, service_prefix};
 use etcstack_store::{Snapshot, Write};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::life::Applied;
 use crate::manifest::Manifest;
 use crate::observe::Time;
+use crate::reconcile::keys;
 
 /// What begins the keys of the system's own records, which are no configuration.
 const SYSTEM: &str = "_etcstack/";
@@ -22,6 +24,8 @@ const SYSTEM: &str = "_etcstack/";
 pub(crate) struct Bad {
     /// [`state_of`] it.
     pub(crate) state: String,
+    /// [`common_of`] it, if the change that failed was a change of that.
+    pub(crate) common: Option<String>,
     /// All layers of the replica that has tried it.
     pub(crate) role: String,
     /// Where the replica that has tried it had read it.
@@ -41,8 +45,27 @@ pub(crate) fn key(manifest: &Manifest) -> String {
 
 /// What tells a state from all others.
 pub(crate) fn state_of(entries: &Entries) -> String {
+    digest(entries.iter().filter(|(key, _)| !key.starts_with(SYSTEM)))
+}
+
+/// What tells the part of a state that all replicas of the service share, whatever layers each has
+/// of its own: the keys of the first role, and the variables that these refer to.
+pub(crate) fn common_of(entries: &Entries, manifest: &Manifest) -> String {
+    let own = service_prefix(manifest.first_role(), &manifest.service);
+    let general = format!("{GENERAL}/");
+    let shared = |key: &String| key.starts_with(&own) || key.starts_with(&general);
+    let shared: Entries = entries
+        .iter()
+        .filter(|(key, _)| shared(key))
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    let referred = keys(manifest, &shared);
+    digest(shared.iter().filter(|(key, _)| key.starts_with(&own) || referred.contains(*key)))
+}
+
+fn digest<'a>(entries: impl Iterator<Item = (&'a String, &'a Vec<u8>)>) -> String {
     let mut digest = Sha256::new();
-    for (key, value) in entries.iter().filter(|(key, _)| !key.starts_with(SYSTEM)) {
+    for (key, value) in entries {
         for part in [key.as_bytes(), value] {
             digest.update((part.len() as u64).to_be_bytes());
             digest.update(part);
@@ -60,15 +83,23 @@ pub(crate) fn hex(digest: &[u8]) -> String {
 }
 
 impl Bad {
-    pub(crate) fn new(
-        manifest: &Manifest,
-        state: String,
-        revision: i64,
-        good: i64,
-        reason: String,
-    ) -> Self {
-        let role = manifest.layers.to_string();
-        Self { state, role, revision, good, host: manifest.host.clone(), reason, at: Time::now() }
+    pub(crate) fn new(manifest: &Manifest, bad: &Applied, good: &Applied, reason: String) -> Self {
+        Self {
+            state: bad.state.clone(),
+            common: (bad.common != good.common).then(|| bad.common.clone()),
+            role: manifest.layers.to_string(),
+            revision: bad.revision,
+            good: good.revision,
+            host: manifest.host.clone(),
+            reason,
+            at: Time::now(),
+        }
+    }
+
+    /// Whether the mark speaks of this state: of all of it, or of what replicas with other layers
+    /// have in common with us.
+    pub(crate) fn is_of(&self, state: &str, common: &str) -> bool {
+        self.state == state || self.common.as_deref() == Some(common)
     }
 
     /// The mark that stands in the store, and its bytes; one that cannot be understood is none.

@@ -50,7 +50,7 @@ impl Bootstrap<'_> {
     pub(crate) async fn ensure(&self, step: &Step, inputs: &mut watch::Receiver<Inputs>) {
         loop {
             self.show(step, StepState::Waiting, "");
-            match self.try_once(step, inputs).await {
+            match self.try_once(step, inputs, true).await {
                 Ok(()) => return self.show(step, StepState::Done, ""),
                 Err(NotDone::Store(error)) => {
                     tracing::error!(step = step.name, %error, "the record of the step cannot be kept");
@@ -63,22 +63,26 @@ impl Bootstrap<'_> {
         }
     }
 
-    /// Does a step once, if it is to be done and nobody else does it.
+    /// Does a step once, if it is to be done and nobody else does it. With `patience` there is a
+    /// pause after a failure, which all replicas keep.
     pub(crate) async fn try_once(
         &self,
         step: &Step,
         inputs: &mut watch::Receiver<Inputs>,
+        patience: bool,
     ) -> Result<(), NotDone> {
         inputs.borrow_and_update();
         let Store::Dir(_) = self.store else {
-            return self.under_lock(step, inputs).await;
+            return self.under_lock(step, inputs, patience).await;
         };
         tracing::info!(step = step.name, "a directory keeps no records: done at each start");
         let result =
             self.run(step, inputs, None).await.and_then(|ran| ran.check().map_err(NotDone::Failed));
         if let Err(NotDone::Failed(why)) = &result {
             self.complain(step, why);
-            pause(LONGEST_PAUSE / 4, inputs).await;
+            if patience {
+                pause(LONGEST_PAUSE / 4, inputs).await;
+            }
         }
         result
     }
@@ -87,6 +91,7 @@ impl Bootstrap<'_> {
         &self,
         step: &Step,
         inputs: &mut watch::Receiver<Inputs>,
+        patience: bool,
     ) -> Result<(), NotDone> {
         let change = record::change_of(self.manifest, step);
         let is_done = |record: &Record| record.is_done(step, self.manifest, &change);
@@ -113,7 +118,9 @@ impl Bootstrap<'_> {
             if let Err(error) = self.store.commit(&[turn.expect()], &[write]).await {
                 tracing::warn!(step = step.name, %error, "the other replicas cannot be told");
             }
-            pause(pause_after(record.failures()), inputs).await;
+            if patience {
+                pause(pause_after(record.failures()), inputs).await;
+            }
             let _ = turn.release(Vec::new()).await;
         }
         Err(why)

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::apply::{Attributes, Difference, unique, write_file};
+use crate::apply::{Attributes, Difference, read_regular, unique, write_file};
 use crate::manifest::{Manifest, Target};
 use crate::mask::Mask;
 use crate::supervise::commands::{Ran, run};
@@ -110,8 +110,9 @@ fn stage(
     let stage = Stage(folder);
     let owner = owner(&manifest.checks.account);
     for target in kept {
-        match std::fs::read(&target.path) {
-            Ok(bytes) => put(&stage.place(&target.path), &bytes, owner)?,
+        // With its own owner and mode: a check that may not read it there may not read it here.
+        match read_regular(&target.path) {
+            Ok((bytes, attributes)) => write_file(&stage.place(&target.path), &bytes, attributes)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }

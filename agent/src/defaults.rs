@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use etcstack_config::problem::{Place, Problem};
 
-use crate::apply::{Attributes, write_new};
+use crate::apply::{Attributes, read_regular, write_new};
 use crate::manifest::{DefaultAt, Target};
 
 /// What is put behind a file's name for the copy of the image's text.
@@ -98,10 +98,20 @@ enum Note {
 
 fn note(path: &Path) -> Result<Note> {
     let copy = beside(path, COPY);
-    if let Some(bytes) = read_if_there(&copy)? {
+    if let Some(bytes) = read_note(&copy)? {
         return Ok(Note::Copy((copy, bytes)));
     }
-    Ok(if beside(path, NONE).try_exists()? { Note::NoDefault } else { Note::Nothing })
+    Ok(if read_note(&beside(path, NONE))?.is_some() { Note::NoDefault } else { Note::Nothing })
+}
+
+/// Not through a link: where the service may write the folder, it could have us put any file of
+/// the system into its own.
+fn read_note(path: &Path) -> Result<Option<Vec<u8>>> {
+    match read_regular(path) {
+        Ok((bytes, _)) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The files of a service, by their names, of which the image has a default or an agent has noted

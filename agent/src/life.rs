@@ -12,6 +12,7 @@ mod tell;
 mod trial;
 mod turns;
 
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -22,11 +23,12 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use etcstack_store::{Event, Follower, Snapshot, Store, StoreError, Turn};
 pub(crate) use prepare::Inputs;
+use prepare::Stepping;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use trial::Trial;
-use turns::{Restarting, Waited};
+use turns::Restarting;
 
 use crate::Failure;
 use crate::apply::Undo;
@@ -35,7 +37,7 @@ use crate::hold::Known;
 use crate::manifest::Manifest;
 use crate::observe::{Board, Metrics, StartReason};
 use crate::reconcile::Reconciler;
-use crate::supervise::{Children, Processes, Running};
+use crate::supervise::{Children, Process, Processes, Running};
 
 /// A future that the loop waits for.
 type Later<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -93,6 +95,10 @@ pub(crate) struct Life {
     on_trial: Option<Snapshot>,
     /// Whether a daemon that is not ready now was so before the change.
     blamed: bool,
+    /// The daemons that have been told of anything since they last proved good.
+    touched: BTreeSet<usize>,
+    /// Those of them that were well before: should they die now, the change is to blame.
+    blamable: BTreeSet<usize>,
     /// A mark that is being written.
     marking: Option<JoinHandle<()>>,
     /// The files as they were when the daemons last proved good.
@@ -102,8 +108,6 @@ pub(crate) struct Life {
     trial: Option<Trial>,
     /// A restart that waits for its turn.
     restarting: Option<Restarting>,
-    /// What was waited for with the turn that we have just got.
-    waited: Option<Waited>,
     /// The turn that we hold.
     turn: Option<Turn>,
     /// A state that is good and could not be written yet.
@@ -112,6 +116,8 @@ pub(crate) struct Life {
     follow_at: Option<Instant>,
     /// What has to happen before the first start.
     preparing: Option<Later<Result<(), Failure>>>,
+    /// What has to happen before the daemons follow a change.
+    stepping: Option<Stepping>,
     inputs: watch::Sender<Inputs>,
     started: bool,
     /// Started on the last good state, without the store.
@@ -125,16 +131,19 @@ pub(crate) struct Life {
 
 /// A state that is on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Applied {
-    revision: i64,
+pub(crate) struct Applied {
+    pub(crate) revision: i64,
     /// [`crate::bad::state_of`] it.
-    state: String,
+    pub(crate) state: String,
+    /// [`crate::bad::common_of`] it.
+    pub(crate) common: String,
 }
 
 /// What was so when the daemons last proved good.
 struct Good {
     applied: Applied,
     exported: Vec<(String, String)>,
+    inputs: Inputs,
 }
 
 /// A state that is tried again, at growing intervals.
@@ -150,6 +159,7 @@ enum Happening {
     Ended(usize, u8),
     Timer,
     Prepared(Result<(), Failure>),
+    Stepped(Result<(), String>),
     Turn(Result<Turn, StoreError>),
     Verdict(Result<(), String>),
     Store(Option<Event>),
@@ -191,16 +201,18 @@ impl Life {
             complained: None,
             on_trial: None,
             blamed: false,
+            touched: BTreeSet::new(),
+            blamable: BTreeSet::new(),
             marking: None,
             undo: Undo::default(),
             good: None,
             trial: None,
             restarting: None,
-            waited: None,
             turn: None,
             unwritten: None,
             follow_at: None,
             preparing: None,
+            stepping: None,
             inputs: parts.inputs,
             started: false,
             stale: false,
@@ -233,16 +245,27 @@ impl Life {
         self.reconciler.forget_all();
         self.applied = None;
         self.preparing = None;
+        self.stepping = None;
         self.trial = None;
         self.restarting = None;
-        self.waited = None;
         self.unwritten = None;
         self.give_back_turn();
         self.follow_at = Some(Instant::now() + Duration::from_secs(5));
-        if self.started {
-            for process in self.processes.0.iter_mut().filter(|p| p.child().is_none()) {
-                process.start_again();
-            }
+        self.undo.forget();
+        self.good = None;
+        self.start_the_dead_again();
+        // Nobody knows what they have been told.
+        for process in self.processes.0.iter_mut().filter(|process| process.child().is_some()) {
+            process.request_reload(0);
+        }
+    }
+
+    /// Plans the start of all daemons that should run and do not.
+    fn start_the_dead_again(&mut self) {
+        let started = self.started;
+        let dead = |process: &&mut Process| started && process.child().is_none();
+        for process in self.processes.0.iter_mut().filter(dead) {
+            process.start_again();
         }
     }
 
@@ -257,6 +280,7 @@ impl Life {
                 result?;
                 self.start_all()
             }
+            Happening::Stepped(result) => self.on_stepped(result).await,
             Happening::Turn(result) => self.on_turn(result).await,
             Happening::Verdict(verdict) => self.on_verdict(verdict).await,
             Happening::Store(event) => self.on_event(event).await,
@@ -272,6 +296,7 @@ impl Life {
             }
         };
         let verdict = self.trial.as_mut().map(|trial| &mut trial.verdict);
+        let steps = self.stepping.as_mut().map(|stepping| &mut stepping.steps);
         let turn = self.restarting.as_mut().map(|restarting| &mut restarting.turn);
         tokio::select! {
             // What has ended comes first, and the next change last.
@@ -281,6 +306,7 @@ impl Life {
             () = timer => Happening::Timer,
             verdict = when(verdict) => Happening::Verdict(verdict),
             result = when(self.preparing.as_mut()) => Happening::Prepared(result),
+            result = when(steps) => Happening::Stepped(result),
             result = when(turn) => Happening::Turn(result),
             event = self.follower.next(), if self.follow_at.is_none() => Happening::Store(event),
         }
@@ -329,7 +355,7 @@ impl Life {
                     self.preparing = None;
                     self.applied = None;
                 }
-                return self.see(snapshot).await;
+                return self.see(snapshot, None).await;
             }
             Some(Event::Loading) => {
                 self.is_connected();

@@ -252,6 +252,11 @@ impl Manifest {
             .collect()
     }
 
+    /// Whether there are steps that a change of a file calls for.
+    pub(crate) fn has_change_steps(&self) -> bool {
+        self.bootstrap.iter().any(|step| step.once_per == OncePer::Change)
+    }
+
     /// Whether programs besides the daemons are run, whose output goes to our log.
     pub(crate) fn runs_commands(&self) -> bool {
         let files = self.files.iter().flatten();
@@ -327,6 +332,10 @@ fn parse(path: &Path, text: &str) -> Result<ManifestFile, Failure> {
     }
     let mut seen = BTreeSet::new();
     for entry in &file.bootstrap {
+        if entry.once_per == OncePer::Change && file.file.is_empty() {
+            let message = "it is done once per change, and there is no [[file]] that could change";
+            return Err(problem(entry.name.span().start, message));
+        }
         if let Some(message) = known(&entry.files).or_else(|| twice(&mut seen, &entry.name)) {
             return Err(problem(entry.name.span().start, &message));
         }
@@ -345,7 +354,11 @@ fn parse(path: &Path, text: &str) -> Result<ManifestFile, Failure> {
 fn signals<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Table, D::Error> {
     let entries = BTreeMap::<String, String>::deserialize(deserializer)?;
     let parse = |(name, response): (String, String)| {
-        Ok((name.parse::<Signal>()?, response.parse::<Response>()?))
+        let signal = name.parse::<Signal>()?;
+        if !signal.is_heard() {
+            return Err(format!("{name} never reaches the agent; leave it out"));
+        }
+        Ok((signal, response.parse::<Response>()?))
     };
     let table: Result<_, String> = entries.into_iter().map(parse).collect();
     table.map(Table).map_err(serde::de::Error::custom)

@@ -41,6 +41,8 @@ impl Mask {
                 secrets.extend(text.split_whitespace().filter_map(password).map(str::to_owned));
             }
         }
+        let environment = scope.environment.iter().filter(|(name, _)| is_secret_name(name));
+        secrets.extend(environment.map(|(_, value)| value.clone()));
         secrets.retain(|secret| secret.len() >= SHORTEST);
         // The longest first: it may hold a shorter one.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));

@@ -220,7 +220,7 @@ impl Reconciler {
 }
 
 /// The single keys that a state of the service calls for.
-fn keys(manifest: &Manifest, entries: &Entries) -> BTreeSet<String> {
+pub(crate) fn keys(manifest: &Manifest, entries: &Entries) -> BTreeSet<String> {
     let mut scope = Scope::default();
     let mut values = manifest.texts();
     let mut names: BTreeSet<String> = manifest.environment.names().map(str::to_owned).collect();

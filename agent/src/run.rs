@@ -167,11 +167,13 @@ impl Supervisor {
         let mut ends = Vec::new();
         for (number, child) in running {
             let Some(spec) = self.manifest.processes.get(number) else { continue };
+            let name = spec.name.clone();
             let (signal, grace) = (spec.stop.signal.unwrap_or(signal), spec.stop.grace);
             tracing::info!(process = spec.name, %signal, "stopping the daemon");
             self.count(number, signal, SignalReason::Stop);
             ends.push(tokio::spawn(async move {
                 let code = child.stop(signal, grace).await;
+                tracing::info!(process = name, code, "the daemon has ended");
                 child.end_leftovers().await;
                 code
             }));

@@ -14,7 +14,7 @@ use taking::Taking;
 use tokio::time::sleep;
 
 use crate::backoff::Backoff;
-use crate::{Expect, Lease, Outcome, Store, StoreError, View, Write};
+use crate::{Event, Expect, Lease, Outcome, Store, StoreError, View, Write};
 
 /// Something that only so many may do at a time.
 #[derive(Clone, Debug)]
@@ -91,9 +91,28 @@ impl Turn {
         self.lease.current() == Some(self.claim.lease)
     }
 
-    /// Waits until the store may give it to somebody else. For ever as long as all is well.
+    /// Waits until the store may give it to somebody else, or until somebody of our name has taken
+    /// it over. For ever as long as all is well.
     pub async fn lost(&self) {
-        self.lease.lost(self.claim.lease).await;
+        tokio::select! {
+            () = self.lease.lost(self.claim.lease) => {}
+            () = self.taken_over() => {}
+        }
+    }
+
+    async fn taken_over(&self) {
+        loop {
+            let mut slot = self.store.follow(View::records(vec![self.key.clone()]));
+            while let Some(event) = slot.next().await {
+                if let Event::State(state) = event
+                    && state.entries.get(&self.key) != Some(&self.claim.value)
+                {
+                    return;
+                }
+            }
+            // Following ends by a fault of ours alone; the lease still tells.
+            sleep(Duration::from_secs(5)).await;
+        }
     }
 
     /// A revision at which it was held, higher than that of whoever had it before: whoever gets it

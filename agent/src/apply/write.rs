@@ -6,9 +6,9 @@
 //! starts and renders again, and the daemon need not wait for the disk.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{OpenOptions, Permissions};
+use std::fs::{Metadata, OpenOptions, Permissions};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{Error, ErrorKind, Result, Write};
+use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -40,12 +40,15 @@ impl Attributes {
     }
 
     pub(crate) fn of(path: &Path) -> Result<Self> {
-        let metadata = std::fs::metadata(path)?;
-        Ok(Self {
+        std::fs::metadata(path).map(|metadata| Self::from(&metadata))
+    }
+
+    fn from(metadata: &Metadata) -> Self {
+        Self {
             owner: Some((metadata.uid(), metadata.gid())),
             mode: metadata.mode() & 0o7777,
             owner_declared: false,
-        })
+        }
     }
 
     /// What the manifest says; else what the file has; else ours alone.
@@ -86,6 +89,19 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8], attributes: Attributes) -> Re
 
 pub(super) fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Reads a file that nobody can have put a link in the place of, and says whose it is: in folders
+/// that a service may write, a link would make us read what the service may not.
+pub(crate) fn read_regular(path: &Path) -> Result<(Vec<u8>, Attributes)> {
+    let mut file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NOFOLLOW).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok((bytes, Attributes::from(&metadata)))
 }
 
 /// A name that nobody else has: two agents may share a folder, each as PID 1 of its container.

@@ -1,6 +1,8 @@
 //! The daemons: their starts and ends.
 
-use super::{End, Ending, Good, Life};
+use std::collections::BTreeSet;
+
+use super::{End, Ending, Life};
 use crate::Failure;
 use crate::observe::{SignalReason, StartReason, Time};
 
@@ -9,14 +11,14 @@ impl Life {
         let Some(process) = self.processes.0.get_mut(number) else { return Ok(()) };
         let name = process.name().to_owned();
         tracing::info!(process = name, code, "the daemon has ended");
+        let blame = self.is_to_blame(number);
+        let Some(process) = self.processes.0.get_mut(number) else { return Ok(()) };
         process.has_ended().await;
         self.metrics.ended(&name);
         self.show_end(number, code);
-        let on_trial = self.trial.as_ref().is_some_and(|trial| trial.is_of(number));
-        if on_trial && self.can_undo() {
-            let processes = self.trial.take().map(|trial| trial.processes).unwrap_or_default();
+        if blame {
             let reason = format!("{name} ended with exit code {code} after the change");
-            return self.roll_back(reason, processes).await;
+            return self.roll_back(reason, BTreeSet::from([number])).await;
         }
         let Some(process) = self.processes.0.get_mut(number) else { return Ok(()) };
         if !process.restarts_by_itself() {
@@ -32,8 +34,7 @@ impl Life {
         self.started = true;
         self.start_by = None;
         self.undo.forget();
-        let exported = self.exported.clone();
-        self.good = self.applied.clone().map(|applied| Good { applied, exported });
+        self.good = self.applied.clone().map(|applied| self.as_good(applied));
         for number in 0..self.processes.0.len() {
             self.start(number, StartReason::First)?;
         }
@@ -66,7 +67,11 @@ impl Life {
         for &number in numbers {
             self.start(number, reason)?;
         }
-        self.begin_trial(numbers.iter().copied());
+        if reason == StartReason::Change {
+            self.has_told(numbers);
+        } else {
+            self.begin_trial(numbers.iter().copied());
+        }
         Ok(())
     }
 

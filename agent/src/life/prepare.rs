@@ -1,13 +1,15 @@
 //! What comes before the first start: what the service waits for, and what is done once.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use etcstack_config::variables::Scope;
-use etcstack_store::Store;
+use etcstack_store::{Snapshot, Store};
 use tokio::sync::watch;
 
-use super::Life;
+use super::{Ending, Later, Life};
 use crate::Failure;
+use crate::action::Action;
 use crate::bootstrap::{Bootstrap, NotDone};
 use crate::manifest::{Manifest, OncePer};
 use crate::mask::Mask;
@@ -46,7 +48,34 @@ impl Life {
         if self.preparing.is_some() {
             return;
         }
-        let preparation = Preparation {
+        self.waiting_for = "the dependencies and bootstrap steps of the manifest".into();
+        // From here on each dependency has a time of its own.
+        self.start_by = None;
+        self.preparing = Some(Box::pin(self.preparation().run()));
+    }
+
+    /// Begins the steps that a change of their files calls for; the daemons follow it after them.
+    pub(super) fn do_change_steps(&mut self, actions: Vec<Action>) {
+        let steps = self.preparation().change_steps();
+        self.stepping = Some(Stepping { actions, next: None, steps: Box::pin(steps) });
+    }
+
+    /// Goes on after the steps. One that has failed makes it a bad change.
+    pub(super) async fn on_stepped(&mut self, result: Result<(), String>) -> Ending {
+        let Some(Stepping { actions, next, .. }) = self.stepping.take() else { return Ok(()) };
+        match result {
+            Ok(()) => self.act(&actions).await?,
+            // None of the daemons knows of it yet.
+            Err(reason) => self.roll_back(reason, BTreeSet::new()).await?,
+        }
+        match next {
+            Some(snapshot) => self.take(snapshot, None).await,
+            None => Ok(()),
+        }
+    }
+
+    fn preparation(&self) -> Preparation {
+        Preparation {
             store: self.store.clone(),
             manifest: self.manifest.clone(),
             children: self.children.clone(),
@@ -54,36 +83,17 @@ impl Life {
             metrics: self.metrics.clone(),
             inputs: self.inputs.subscribe(),
             stale: self.stale,
-        };
-        self.waiting_for = "the dependencies and bootstrap steps of the manifest".into();
-        self.preparing = Some(Box::pin(preparation.run()));
-    }
-
-    /// Does the steps that a change of their files calls for, before the daemons follow it. One
-    /// that fails makes it a bad change.
-    pub(super) async fn change_steps(&self) -> Result<(), String> {
-        let mut inputs = self.inputs.subscribe();
-        let steps = self.manifest.bootstrap.iter();
-        for step in steps.filter(|step| step.once_per == OncePer::Change) {
-            let bootstrap = Bootstrap {
-                store: &self.store,
-                manifest: &self.manifest,
-                children: &self.children,
-                board: &self.board,
-                metrics: &self.metrics,
-            };
-            match bootstrap.try_once(step, &mut inputs).await {
-                Ok(()) => {}
-                Err(NotDone::Failed(why)) => {
-                    return Err(format!("the bootstrap step {} failed: {why}", step.name));
-                }
-                Err(NotDone::LockLost | NotDone::Store(_)) => {
-                    tracing::error!(step = step.name, "it is not known to be done; going on");
-                }
-            }
         }
-        Ok(())
     }
+}
+
+/// Bootstrap steps that are done before the daemons follow a change.
+pub(super) struct Stepping {
+    /// What the daemons need then.
+    actions: Vec<Action>,
+    /// The newest state that has come since.
+    pub(super) next: Option<Snapshot>,
+    pub(super) steps: Later<Result<(), String>>,
 }
 
 impl Preparation {
@@ -100,6 +110,30 @@ impl Preparation {
             };
             for step in &self.manifest.bootstrap {
                 bootstrap.ensure(step, &mut self.inputs).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn change_steps(mut self) -> Result<(), String> {
+        let manifest = self.manifest.clone();
+        let bootstrap = Bootstrap {
+            store: &self.store,
+            manifest: &manifest,
+            children: &self.children,
+            board: &self.board,
+            metrics: &self.metrics,
+        };
+        let steps = manifest.bootstrap.iter();
+        for step in steps.filter(|step| step.once_per == OncePer::Change) {
+            match bootstrap.try_once(step, &mut self.inputs, false).await {
+                Ok(()) => {}
+                Err(NotDone::Failed(why)) => {
+                    return Err(format!("the bootstrap step {} failed: {why}", step.name));
+                }
+                Err(NotDone::LockLost | NotDone::Store(_)) => {
+                    tracing::error!(step = step.name, "it is not known to be done; going on");
+                }
             }
         }
         Ok(())

@@ -64,7 +64,12 @@ impl Life {
 
     /// Takes note of the mark of a bad state.
     pub(super) fn see_mark(&mut self, snapshot: &Snapshot) {
-        self.mark = Bad::in_store(snapshot, &bad::key(&self.manifest));
+        let mark = Bad::in_store(snapshot, &bad::key(&self.manifest));
+        let before = std::mem::replace(&mut self.mark, mark);
+        // Whoever takes a mark away wants the state to be tried once more.
+        if let Some((before, _)) = before.filter(|_| self.mark.is_none()) {
+            self.bad.take_if(|bad| bad.state == before.state);
+        }
     }
 
     pub(super) fn is_connected(&self) {
@@ -163,7 +168,7 @@ impl Life {
         let reason = format!("the store has no key of {service} for the role {layers}");
         if self.started {
             if self.complain(format!("{revision} {reason}")) {
-                self.metrics.refused(Refusal::Held);
+                self.metrics.refused(Refusal::Empty);
                 tracing::error!(revision, "{reason} any more; the files stay as they are");
             }
             self.failed(revision, &reason);
@@ -187,16 +192,16 @@ impl Life {
     }
 
     /// A state that has made a daemon fail, here or elsewhere.
-    pub(super) fn hold_bad(&mut self, revision: i64, bad: Bad) {
-        self.restarting = None;
-        let Bad { host, reason, .. } = &bad;
+    pub(super) fn hold_bad(&mut self, revision: i64, bad: &Bad) {
+        self.restarting.take_if(|waiting| waiting.snapshot.is_some());
+        let Bad { host, reason, .. } = bad;
         let text = format!("this state has failed on {host}: {reason}; change it to go on");
         if self.complain(format!("bad {}", bad.state)) {
             self.metrics.refused(Refusal::Bad);
             tracing::error!(revision, "{text}; {}", self.rest());
         }
         self.failed(revision, &text);
-        self.show_bad(&bad);
+        self.show_bad(bad);
         let state = if *host == self.manifest.host && self.started {
             State::RolledBack
         } else {
@@ -235,6 +240,16 @@ impl Life {
                     Some(known) => *known = shown,
                     None => status.files.push(shown),
                 }
+            }
+        });
+    }
+
+    /// Shows what the files hold now that old bytes have come back.
+    pub(super) fn show_files_again(&self) {
+        self.board.update(|status| {
+            for file in &mut status.files {
+                let bytes = std::fs::read(&file.path).ok();
+                file.sha256 = bytes.map(|bytes| hex(&Sha256::digest(bytes)));
             }
         });
     }

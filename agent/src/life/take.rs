@@ -1,29 +1,32 @@
 //! A state of the store: from what it says to what is done about it.
 
-use std::collections::BTreeSet;
 use std::time::Instant as Clock;
 
 use backon::ExponentialBackoff;
-use etcstack_store::Snapshot;
+use etcstack_store::{Snapshot, StoreError};
 use tokio::time::{Duration, Instant};
 
 use super::{Applied, Ending, Life, Unwritten, retries};
 use crate::action::{Action, actions};
 use crate::apply::{apply, differences};
-use crate::bad::{Bad, state_of};
+use crate::bad::{Bad, common_of, state_of};
 use crate::check::{CheckError, check};
 use crate::hold::Known;
 use crate::last_good;
 use crate::manifest::OnEnvironment;
 use crate::mask::Mask;
-use crate::observe::{Refusal, StartReason};
+use crate::observe::{Refusal, StartReason, State};
 use crate::reconcile::{NotRendered, Rendered};
 
 impl Life {
     /// Takes note of the newest state of the store, and goes there.
-    pub(super) async fn see(&mut self, snapshot: Snapshot) -> Ending {
+    pub(super) async fn see(
+        &mut self,
+        snapshot: Snapshot,
+        backoff: Option<ExponentialBackoff>,
+    ) -> Ending {
         self.saw(&snapshot, state_of(&snapshot.entries));
-        self.take(snapshot, None).await
+        self.take(snapshot, backoff).await
     }
 
     /// Brings the files to a state of the store, and the daemons to the files.
@@ -32,12 +35,17 @@ impl Life {
         snapshot: Snapshot,
         backoff: Option<ExponentialBackoff>,
     ) -> Ending {
+        if let Some(stepping) = &mut self.stepping {
+            // A step that runs is not interrupted.
+            stepping.next = Some(snapshot);
+            return Ok(());
+        }
         let state = state_of(&snapshot.entries);
         if self.is_settled(&snapshot, &state) {
             return Ok(());
         }
         if self.is_held(&snapshot, &state) {
-            return self.start_on_last_good(&state).await;
+            return self.start_on_last_good(snapshot, &state, backoff).await;
         }
         let begun = Clock::now();
         let rendered = match self.reconciler.render(&snapshot.entries) {
@@ -48,7 +56,7 @@ impl Life {
                 return Ok(());
             }
             Err(NotRendered::Unreadable(problem)) => {
-                self.try_again(snapshot, backoff, &problem.to_string());
+                self.try_again(snapshot, backoff, Refusal::Unreadable, &problem.to_string());
                 return Ok(());
             }
         };
@@ -87,14 +95,8 @@ impl Life {
             self.hold_empty(revision);
             return true;
         }
-        let mark = self.mark.as_ref().map(|(mark, _)| mark.clone());
-        if let Some(mark) = mark.as_ref().filter(|mark| self.is_news(mark, state)) {
-            self.bad = Some(Bad { state: state.to_owned(), ..mark.clone() });
-        }
-        let is_bad = |bad: &&Bad| bad.state == state;
-        let bad = self.bad.as_ref().filter(is_bad).or(mark.as_ref().filter(is_bad)).cloned();
-        if let Some(bad) = bad {
-            self.hold_bad(revision, bad);
+        if let Some(bad) = self.bad_mark(snapshot, state) {
+            self.hold_bad(revision, &bad);
             return true;
         }
         let own = self.reconciler.own_prefixes();
@@ -108,30 +110,38 @@ impl Life {
         false
     }
 
-    /// Whether a mark has come while a state waited for its turn: another replica's restart has
-    /// failed, be it on a state that differs from ours by layers of its own. The rest do not try.
-    fn is_news(&self, mark: &Bad, state: &str) -> bool {
-        let waiting =
-            self.restarting.as_ref().map(|waiting| (waiting.state.as_deref(), &waiting.mark));
-        let waited = self.waited.as_ref().map(|waited| (Some(waited.state.as_str()), &waited.mark));
-        let before = waiting.or(waited).filter(|(waits, _)| *waits == Some(state));
-        before.is_some_and(|(_, before)| before.as_ref() != Some(mark))
+    /// What is known against a state: by ourselves, or by a mark in the store.
+    fn bad_mark(&self, snapshot: &Snapshot, state: &str) -> Option<Bad> {
+        let marks = self.bad.iter().chain(self.mark.as_ref().map(|(mark, _)| mark));
+        let common = common_of(&snapshot.entries, &self.manifest);
+        marks.into_iter().find(|bad| bad.is_of(state, &common)).cloned()
     }
 
     /// Starts on what was good before, where the newest state is known to be bad: as the store
     /// still knows it, or as it was kept here.
-    async fn start_on_last_good(&mut self, state: &str) -> Ending {
-        let mark = self.mark.as_ref().map(|(mark, _)| mark).filter(|mark| mark.state == state);
-        let (Some(mark), None) = (mark, &self.applied) else { return Ok(()) };
-        let from_store = self.store.snapshot_at(&self.reconciler.view(), mark.good).await;
-        let good = from_store.inspect_err(|error| {
-            tracing::warn!(revision = mark.good, %error, "the last good state cannot be read");
-        });
-        let keeps = self.manifest.start_without_store;
-        let good = good.ok().or_else(|| last_good::find(&self.manifest).filter(|_| keeps));
-        let Some(good) = good.filter(|good| state_of(&good.entries) != state) else {
+    async fn start_on_last_good(
+        &mut self,
+        newest: Snapshot,
+        state: &str,
+        backoff: Option<ExponentialBackoff>,
+    ) -> Ending {
+        let Some(bad) = self.bad_mark(&newest, state).filter(|_| self.applied.is_none()) else {
             return Ok(());
         };
+        let keeps = self.manifest.start_without_store;
+        let good = match self.store.snapshot_at(&self.reconciler.view(), bad.good).await {
+            Ok(good) => Some(good),
+            Err(error @ StoreError::Forgotten) => {
+                tracing::warn!(revision = bad.good, "the last good state: {error}");
+                last_good::find(&self.manifest).filter(|_| keeps)
+            }
+            Err(error) => {
+                self.try_again(newest, backoff, Refusal::Unreadable, &error.to_string());
+                return Ok(());
+            }
+        };
+        let is_good = |good: &Snapshot| self.bad_mark(good, &state_of(&good.entries)).is_none();
+        let Some(good) = good.filter(is_good) else { return Ok(()) };
         tracing::warn!(revision = good.revision, "starting on the last good state");
         Box::pin(self.take(good, None)).await
     }
@@ -151,7 +161,7 @@ impl Life {
         let differences = match differences(&wanted) {
             Ok(differences) => differences,
             Err(error) => {
-                self.try_again(snapshot, backoff, &error.to_string());
+                self.try_again(snapshot, backoff, Refusal::Unreadable, &error.to_string());
                 return Ok(());
             }
         };
@@ -167,7 +177,7 @@ impl Life {
                 return Ok(());
             }
             Err(CheckError::NotStaged(problem)) => {
-                self.try_again(snapshot, backoff, &problem);
+                self.try_again(snapshot, backoff, Refusal::Unwritable, &problem);
                 return Ok(());
             }
         }
@@ -178,8 +188,8 @@ impl Life {
             actions.fill(Action::Restart);
         }
         let restarts = actions.contains(&Action::Restart);
-        if self.started && restarts && self.turn.is_none() && self.takes_turns() {
-            self.wait_for_turn(snapshot, state);
+        if self.started && restarts && self.takes_turns() && !self.has_turn() {
+            self.wait_for_turn(Some(snapshot), backoff);
             return Ok(());
         }
         self.restarting.take_if(|waiting| waiting.snapshot.is_some());
@@ -188,7 +198,7 @@ impl Life {
         if let Err(error) = apply(&differences, &mut self.undo) {
             self.reconciler.forget(&wanted, &error.path);
             self.give_back_turn();
-            self.try_again(snapshot, backoff, &error.to_string());
+            self.try_again(snapshot, backoff, Refusal::Unwritable, &error.to_string());
             return Ok(());
         }
         let files: Vec<_> = differences
@@ -199,45 +209,50 @@ impl Life {
         self.say_applied(revision, &files.join(" "), begun.elapsed());
         self.show_files(&wanted);
         self.reconciler.applied(wanted);
-        self.applied = Some(Applied { revision, state });
+        let common = common_of(&snapshot.entries, &self.manifest);
+        self.applied = Some(Applied { revision, state, common });
         self.on_trial = self.manifest.start_without_store.then_some(snapshot);
         self.exported = exported;
         self.set_inputs(scope, mask);
-        self.follow_up(&actions, was_ready).await
+        self.follow_up(actions, was_ready).await
     }
 
-    /// Lets the daemons follow what is on disk now.
-    async fn follow_up(&mut self, actions: &[Action], was_ready: bool) -> Ending {
+    /// Lets the daemons follow what is on disk now, once the steps are done that this calls for.
+    async fn follow_up(&mut self, actions: Vec<Action>, was_ready: bool) -> Ending {
         if !self.started {
             self.prepare();
             return Ok(());
         }
+        self.blame(was_ready);
+        let is_told = actions.iter().any(|action| *action != Action::Nothing);
+        if is_told && self.manifest.has_change_steps() {
+            self.do_change_steps(actions);
+            return Ok(());
+        }
+        self.act(&actions).await
+    }
+
+    /// Tells the daemons, or restarts them.
+    pub(super) async fn act(&mut self, actions: &[Action]) -> Ending {
         let revision = self.applied.as_ref().map_or(0, |applied| applied.revision);
         let of = |wanted: Action| {
             let numbers = actions.iter().enumerate().filter(move |(_, action)| **action == wanted);
             numbers.map(|(number, _)| number).collect::<Vec<_>>()
         };
-        let (reloads, restarts) = (of(Action::Reload), of(Action::Restart));
-        self.blame(was_ready);
-        if !(reloads.is_empty() && restarts.is_empty())
-            && let Err(reason) = self.change_steps().await
-        {
-            // None of them knows of it yet.
-            return self.roll_back(reason, BTreeSet::new()).await;
-        }
-        for number in reloads {
+        for number in of(Action::Reload) {
             if let Some(process) = self.processes.0.get_mut(number) {
                 process.request_reload(revision);
             }
         }
-        if restarts.is_empty() {
-            self.give_back_turn();
-        } else {
+        let restarts = of(Action::Restart);
+        if !restarts.is_empty() {
             self.restart(&restarts, StartReason::Change).await?;
         }
         self.settle_state();
         self.tell_all(Instant::now()).await?;
-        self.approve_if_settled();
+        if self.touched.is_empty() {
+            self.approve_if_told();
+        }
         Ok(())
     }
 
@@ -245,8 +260,13 @@ impl Life {
         &mut self,
         snapshot: Snapshot,
         backoff: Option<ExponentialBackoff>,
+        refusal: Refusal,
         reason: &str,
     ) {
+        self.metrics.refused(refusal);
+        if self.started {
+            self.show(State::Behind, Some(reason.to_owned()));
+        }
         let mut backoff = backoff.unwrap_or_else(retries);
         let pause = backoff.next().unwrap_or_default();
         let revision = snapshot.revision;

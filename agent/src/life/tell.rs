@@ -23,7 +23,9 @@ impl Life {
                     process.request_reload(revision);
                 }
             }
-            Request::Restart if self.takes_turns() && self.turn.is_none() => self.await_turn(None),
+            Request::Restart if self.takes_turns() && !self.has_turn() => {
+                self.wait_for_turn(None, None);
+            }
             Request::Restart => self.restart_all().await?,
         }
         Ok(())
@@ -37,7 +39,7 @@ impl Life {
                 Due::Later => {}
                 Due::Told(signal) => {
                     self.metrics.signalled(process.name(), signal.number(), SignalReason::Change);
-                    self.begin_trial([number]);
+                    self.has_told(&[number]);
                 }
                 Due::Run(revision, command) => {
                     self.tell_by_command(number, revision, command).await?;
@@ -68,7 +70,7 @@ impl Life {
         match ran.map_err(|error| error.to_string()).and_then(commands::Ran::check) {
             Ok(()) => {
                 tracing::info!(process = name, revision, "told the daemon by its command");
-                self.begin_trial([number]);
+                self.has_told(&[number]);
             }
             Err(why) => {
                 let reason = format!("the reload command of {name} failed: {why}");

@@ -6,8 +6,7 @@ use std::time::Duration;
 use etcstack_store::{Expect, Store, Turn, Write};
 use tokio::time::{Instant, sleep};
 
-use super::{Ending, Good, Later, Life, retries};
-use crate::Failure;
+use super::{Applied, Ending, Good, Later, Life, retries};
 use crate::bad::{self, Bad};
 use crate::last_good;
 use crate::observe::{StartReason, State};
@@ -18,8 +17,6 @@ use crate::supervise::{Commander, Process};
 const SETTLE: Duration = Duration::from_secs(1);
 /// How long one question may take.
 const ANSWER: Duration = Duration::from_secs(5);
-/// How long the question before a change may take, which the change waits for.
-const QUICK_ANSWER: Duration = Duration::from_secs(1);
 /// How soon to ask again; doubled up to the longest.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 const ASK_SELDOM: Duration = Duration::from_secs(1);
@@ -83,7 +80,7 @@ impl Life {
     pub(super) async fn was_ready(&self) -> bool {
         for question in self.questions(&(0..self.processes.0.len()).collect()) {
             if let Some(probe) = question.probe
-                && probe.check(&question.commander, QUICK_ANSWER).await.is_err()
+                && probe.check(&question.commander, ANSWER).await.is_err()
             {
                 return false;
             }
@@ -96,6 +93,23 @@ impl Life {
         self.blamed = was_ready || (self.trial.is_some() && self.blamed);
     }
 
+    /// Notes that daemons know of what is on disk, and puts them on trial.
+    pub(super) fn has_told(&mut self, processes: &[usize]) {
+        self.touched.extend(processes);
+        // Whoever has ended by itself before has another reason for that.
+        let was_well =
+            |number: &&usize| self.processes.0.get(**number).is_some_and(|p| !p.faltered);
+        self.blamable.extend(processes.iter().filter(was_well));
+        self.begin_trial(processes.iter().copied());
+    }
+
+    /// Whether the death of a daemon is the fault of what it was told.
+    pub(super) fn is_to_blame(&self, process: usize) -> bool {
+        self.trial.as_ref().is_some_and(|trial| trial.is_of(process))
+            && self.blamable.contains(&process)
+            && self.can_undo()
+    }
+
     /// Whether there is anything to go back to.
     pub(super) fn can_undo(&self) -> bool {
         let other_environment =
@@ -106,7 +120,7 @@ impl Life {
     pub(super) async fn on_verdict(&mut self, verdict: Result<(), String>) -> Ending {
         let Some(trial) = self.trial.take() else { return Ok(()) };
         let Err(reason) = verdict else {
-            self.approve(&trial.processes);
+            self.passed(&trial.processes);
             return Ok(());
         };
         if self.blamed && self.can_undo() {
@@ -118,31 +132,58 @@ impl Life {
         for number in &trial.processes {
             self.show_not_ready(*number);
         }
-        // The change is not to blame, but the next replica does not go on before this one is ready.
-        let questions = self.questions(&trial.processes);
-        self.undo.forget();
-        if self.turn.is_some() {
-            let verdict = Box::pin(self::verdict(questions, false));
-            self.trial = Some(Trial { verdict, ..trial });
-        }
+        // The change is not to blame. It is not good either, before the daemons are ready; and so
+        // long the next replica has to wait for its turn.
+        self.blamable.clear();
+        let verdict = Box::pin(self::verdict(self.questions(&trial.processes), false));
+        self.trial = Some(Trial { verdict, ..trial });
         Ok(())
     }
 
-    /// What is on disk now is good.
-    fn approve(&mut self, ready: &BTreeSet<usize>) {
+    /// The daemons on trial are well.
+    fn passed(&mut self, processes: &BTreeSet<usize>) {
+        for &number in processes {
+            let Some(process) = self.processes.0.get_mut(number) else { continue };
+            if process.child().is_none() {
+                // It is going to be started again, and to be on trial then.
+                return;
+            }
+            process.faltered = false;
+            self.show_ready(number);
+        }
+        self.give_back_turn();
+        self.approve_if_told();
+    }
+
+    /// What is on disk now is good, unless there is a daemon that does not know of it yet, or is on
+    /// trial.
+    pub(super) fn approve_if_told(&mut self) {
+        if !self.started || self.trial.is_some() || self.processes.0.iter().any(Process::owes) {
+            return;
+        }
         self.undo.forget();
+        self.touched.clear();
+        self.blamable.clear();
+        self.blamed = false;
         if let Some(applied) = self.applied.clone() {
             self.board.update(|status| status.revisions.good = Some(applied.revision));
-            self.good = Some(Good { applied, exported: self.exported.clone() });
+            self.good = Some(self.as_good(applied));
         }
         self.remove_mark();
+        // What has failed may be tried again, now that something else was good.
+        self.bad.take_if(|bad| {
+            self.good.as_ref().is_some_and(|good| {
+                good.applied.state != bad.state && self.newest.as_ref() == Some(&good.applied.state)
+            })
+        });
         if let Some(snapshot) = self.on_trial.take() {
             last_good::keep(&self.manifest, &snapshot);
         }
-        for number in ready {
-            self.show_ready(*number);
-        }
-        self.give_back_turn();
+    }
+
+    pub(super) fn as_good(&self, applied: Applied) -> Good {
+        let inputs = self.inputs.borrow().clone();
+        Good { applied, exported: self.exported.clone(), inputs }
     }
 
     /// Takes away the mark of an older state, once a newer one is good.
@@ -163,46 +204,60 @@ impl Life {
         });
     }
 
-    /// Nothing was told, so that nothing has to be proved.
-    pub(super) fn approve_if_settled(&mut self) {
-        let owes = self.processes.0.iter().any(Process::owes);
-        if self.started && self.trial.is_none() && !owes {
-            self.approve(&BTreeSet::new());
-        }
-    }
-
-    /// Brings back the last good files, and starts the daemons on them once more.
+    /// Brings back the last good files, and starts the daemons on them once more: these, and all
+    /// that have been told of anything since.
     pub(super) async fn roll_back(&mut self, reason: String, processes: BTreeSet<usize>) -> Ending {
         self.trial = None;
         let (Some(applied), Some(good)) = (self.applied.take(), self.good.as_ref()) else {
+            // After a fault of ours nobody knows what was good.
+            self.start_the_dead_again();
             return Ok(());
         };
         let revision = applied.revision;
         tracing::error!(revision, "{reason}: the last good files come back");
         self.metrics.rolled_back();
-        if !self.undo.restore() {
-            let message = format!("{reason}, and the files from before cannot be put back");
-            return Err(Failure::new(73, message).into()); // EX_CANTCREAT
-        }
+        let was_good = good.applied.revision;
+        let bad = Bad::new(&self.manifest, &applied, &good.applied, reason);
+        self.mark_bad(&bad);
+        self.restore().await;
+        let Some(good) = self.good.as_ref() else { return Ok(()) };
         self.exported.clone_from(&good.exported);
+        self.inputs.send_replace(good.inputs.clone());
         self.applied = Some(good.applied.clone());
         self.reconciler.forget_all();
         self.on_trial = None;
         self.blamed = false;
-        let good = good.applied.revision;
-        let bad = Bad::new(&self.manifest, applied.state, revision, good, reason);
-        self.mark(&bad);
+        self.blamable.clear();
         self.show_bad(&bad);
         self.bad = Some(bad);
-        let processes: Vec<_> = processes.into_iter().collect();
-        self.restart(&processes, StartReason::Rollback).await?;
+        let touched = std::mem::take(&mut self.touched);
+        let dead = self.processes.0.iter().enumerate().filter(|(_, p)| p.child().is_none());
+        let dead: Vec<_> = dead.map(|(number, _)| number).collect();
+        let processes: BTreeSet<_> = processes.into_iter().chain(touched).chain(dead).collect();
+        self.restart(&processes.into_iter().collect::<Vec<_>>(), StartReason::Rollback).await?;
+        self.metrics.applied(was_good);
+        self.board.update(|status| status.revisions.applied = Some(was_good));
+        self.show_files_again();
         self.show(State::RolledBack, None);
         Ok(())
     }
 
+    /// Puts the old bytes back. A disk that cannot take them now has to: there is nothing better to
+    /// do, and the daemons that live are left alone until then.
+    async fn restore(&mut self) {
+        let mut pauses = retries();
+        while !self.undo.restore() {
+            let pause = pauses.next().unwrap_or(ASK_SELDOM);
+            tracing::error!(
+                "the files from before cannot be put back; trying again in {pause:.1?}"
+            );
+            sleep(pause).await;
+        }
+    }
+
     /// Writes the mark, in one transaction with giving back the turn: nobody gets the next one
     /// without seeing it.
-    fn mark(&mut self, bad: &Bad) {
+    fn mark_bad(&mut self, bad: &Bad) {
         if matches!(self.store, Store::Dir(_)) {
             return;
         }

@@ -1,12 +1,12 @@
 //! Taking turns with the other replicas: one restart after the other.
 
+use backon::ExponentialBackoff;
 use etcstack_config::key::escape;
 use etcstack_store::{LOAD_MARK, Snapshot, Store, StoreError, Turn, Turns};
 use tokio::time::{Duration, sleep};
 
 use super::{Ending, Later, Life};
-use crate::bad::Bad;
-use crate::observe::{Board, State};
+use crate::observe::{Board, Refusal, State};
 
 /// How soon to ask again for a turn that the store refuses for good.
 const REFUSED: Duration = Duration::from_secs(30);
@@ -18,16 +18,9 @@ const ANSWER: Duration = Duration::from_secs(10);
 pub(super) struct Restarting {
     /// The state to take then; `None` where a restart is all that was asked for.
     pub(super) snapshot: Option<Snapshot>,
-    pub(super) state: Option<String>,
-    /// The mark that stood in the store when it began to wait.
-    pub(super) mark: Option<Bad>,
+    /// Of the tries before, if there were any.
+    backoff: Option<ExponentialBackoff>,
     pub(super) turn: Later<Result<Turn, StoreError>>,
-}
-
-/// What was waited for with the turn that we have now.
-pub(super) struct Waited {
-    pub(super) state: String,
-    pub(super) mark: Option<Bad>,
 }
 
 impl Life {
@@ -36,32 +29,28 @@ impl Life {
         !matches!(self.store, Store::Dir(_))
     }
 
-    /// Has a state wait for its turn.
-    pub(super) fn wait_for_turn(&mut self, snapshot: Snapshot, state: String) {
-        let mark = self.mark.as_ref().map(|(mark, _)| mark.clone());
+    /// Has a state wait for its turn, or just a restart. The place in the queue is kept: it is the
+    /// newest state that it is for.
+    pub(super) fn wait_for_turn(
+        &mut self,
+        snapshot: Option<Snapshot>,
+        backoff: Option<ExponentialBackoff>,
+    ) {
         if let Some(waiting) = &mut self.restarting {
-            // The place in the queue is kept; it is the newest state that it is for.
-            waiting.mark = mark;
-            waiting.state = Some(state);
-            waiting.snapshot = Some(snapshot);
-            return;
-        }
-        self.await_turn(Some((snapshot, state, mark)));
-    }
-
-    /// Begins to wait for a turn.
-    pub(super) fn await_turn(&mut self, for_state: Option<(Snapshot, String, Option<Bad>)>) {
-        if self.restarting.is_some() {
+            waiting.backoff = backoff;
+            waiting.snapshot = snapshot.or(waiting.snapshot.take());
             return;
         }
         tracing::info!("a restart is due; waiting for its turn");
         self.show(State::Behind, Some("its turn to restart".into()));
         let turn = Box::pin(take_turn(self.turns(), self.board.clone()));
-        let (snapshot, state, mark) = match for_state {
-            Some((snapshot, state, mark)) => (Some(snapshot), Some(state), mark),
-            None => (None, None, None),
-        };
-        self.restarting = Some(Restarting { snapshot, state, mark, turn });
+        self.restarting = Some(Restarting { snapshot, backoff, turn });
+    }
+
+    /// Whether it is our turn: one that was lost may be another's by now.
+    pub(super) fn has_turn(&mut self) -> bool {
+        self.turn.take_if(|turn| !turn.is_held());
+        self.turn.is_some()
     }
 
     /// Does what the turn was for, with the state of the store as it is now that it is our turn:
@@ -81,20 +70,18 @@ impl Life {
             Ok(newest) => newest,
             Err(error) => {
                 self.give_back_turn();
-                self.try_again(snapshot, None, &error.to_string());
+                self.try_again(snapshot, waiting.backoff, Refusal::Unreadable, &error.to_string());
                 return Ok(());
             }
         };
         let is_loading = newest.entries.contains_key(LOAD_MARK);
-        self.waited = waiting.state.map(|state| Waited { state, mark: waiting.mark });
         let ending = if is_loading {
             // Half of a load is no state.
             self.see_mark(&newest);
-            self.take(snapshot, None).await
+            self.take(snapshot, waiting.backoff).await
         } else {
-            self.see(newest).await
+            self.see(newest, waiting.backoff).await
         };
-        self.waited = None;
         if self.trial.is_none() {
             self.give_back_turn();
         }

@@ -24,7 +24,7 @@ use super::{Board, Listener, Metrics, Readiness};
 /// How many connections there may be; others wait in the kernel's queue.
 const CONNECTIONS: usize = 64;
 /// How long a client may take to say what it wants.
-const REQUEST: Duration = Duration::from_secs(5);
+const REQUEST: Duration = Duration::from_secs(1);
 /// How long a connection may last, with a check of the readiness in it.
 const LONGEST: Duration = Duration::from_secs(15);
 /// A request's line and its headers; hyper has no smaller buffer.

@@ -28,6 +28,8 @@ pub(crate) struct Process {
     child: Option<Child>,
     reloader: Reloader,
     started_at: Option<Instant>,
+    /// It has ended by itself, and has not been well since.
+    pub(crate) faltered: bool,
     /// When to start it again, after it has ended by itself.
     pub(crate) start_at: Option<Instant>,
     pause: Duration,
@@ -42,6 +44,7 @@ impl Process {
             running,
             child: None,
             started_at: None,
+            faltered: false,
             start_at: None,
             pause: PAUSE,
         }
@@ -94,6 +97,7 @@ impl Process {
         if let Some(child) = &self.child {
             child.end_leftovers().await;
         }
+        self.faltered = true;
         self.forget();
     }
 

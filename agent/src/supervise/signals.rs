@@ -37,6 +37,11 @@ impl Signal {
         u8::try_from(128 + self.0).unwrap_or(u8::MAX)
     }
 
+    /// Whether somebody may send it to the agent.
+    pub(crate) fn is_heard(self) -> bool {
+        Self::listened().any(|signal| signal == self)
+    }
+
     /// Whether a program can do something about it.
     pub(crate) fn can_be_caught(self) -> bool {
         self != Self::KILL && self != Self::STOP

@@ -80,7 +80,6 @@ label! {
     /// How a bootstrap step ended.
     StepOutcome {
         Done = "done",
-        /// Another replica has done it, or it was done before.
         Failed = "failed",
         /// The lock was lost on the way.
         LockLost = "lock_lost",

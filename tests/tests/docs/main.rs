@@ -3,6 +3,10 @@
 // A test fails by panicking.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod manifest;
+mod observing;
+mod rights;
+
 use std::path::Path;
 use std::process::Command;
 
@@ -10,13 +14,19 @@ use etcstack_config::key::Key;
 use etcstack_tests::{Etcd, PATIENCE, Process, binary};
 
 /// Those that show commands.
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     "README.md",
     "docs/keys.md",
     "docs/manifest.md",
+    "docs/observing.md",
     "docs/operators-guide.md",
     "docs/security.md",
 ];
+
+/// What `oslo-config-generator` prints of a service with one option.
+const GENERATED: &str = r#"{"options": {"DEFAULT": {"opts": [
+    {"name": "debug", "type": "boolean value", "mutable": true}
+]}}}"#;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -26,19 +36,45 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap()
 }
 
-/// The lines of all code blocks in a language.
-fn code(document: &str, language: &str) -> Vec<String> {
-    let mut lines = Vec::new();
+/// The lines of each code block in a language.
+fn blocks(document: &str, language: &str) -> Vec<Vec<String>> {
+    let mut blocks = Vec::new();
     // Whether the block that is open is one of them.
     let mut open = None;
     for line in read(document).lines() {
         if let Some(name) = line.strip_prefix("```") {
             open = if open.is_none() { Some(name == language) } else { None };
-        } else if open == Some(true) {
-            lines.push(line.to_owned());
+            if open == Some(true) {
+                blocks.push(Vec::new());
+            }
+        } else if open == Some(true)
+            && let Some(block) = blocks.last_mut()
+        {
+            block.push(line.to_owned());
         }
     }
-    lines
+    blocks
+}
+
+/// The lines of all code blocks in a language.
+fn code(document: &str, language: &str) -> Vec<String> {
+    blocks(document, language).concat()
+}
+
+/// The heading above each row of a table, and the names in the row's first column.
+fn rows(document: &str) -> Vec<(String, Vec<String>)> {
+    let mut heading = String::new();
+    let mut rows = Vec::new();
+    for line in read(document).lines() {
+        if let Some(text) = line.strip_prefix("## ") {
+            text.clone_into(&mut heading);
+        } else if let Some(row) = line.strip_prefix("| `") {
+            let first = row.split(" | ").next().unwrap();
+            let names = first.split('`').step_by(2).filter(|name| !name.is_empty());
+            rows.push((heading.clone(), names.map(str::to_owned).collect()));
+        }
+    }
+    rows
 }
 
 /// A command line without its comment, in words.
@@ -49,6 +85,11 @@ fn words(line: &str) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_the_documents_run() {
     let etcd = Etcd::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("cinder.json"), GENERATED);
+    // Of an image, and of its build.
+    let places = ["/usr/share/etcstack/", "/tmp/"];
+    let here = format!("{}/", folder.path().display());
     let (mut loads, mut puts, mut agents) = (0, 0, 0);
     for line in DOCUMENTS.iter().flat_map(|document| code(document, "sh")) {
         let words = words(&line);
@@ -72,25 +113,17 @@ async fn the_commands_of_the_documents_run() {
             }
             _ => continue,
         };
-        command.args(&words[1..]).current_dir(root()).env("ETCSTACK_STORE", etcd.url());
+        for word in &words[1..] {
+            let place = places.iter().find_map(|place| word.strip_prefix(place));
+            command.arg(place.map_or((*word).to_owned(), |name| format!("{here}{name}")));
+        }
+        command.current_dir(root()).env("ETCSTACK_STORE", etcd.url());
         let mut process = Process::spawn(&mut command);
         let code = process.wait(PATIENCE).await.code().unwrap();
         assert!(good.contains(&code), "{line}: exit code {code}");
     }
-    assert!(loads >= 2 && puts >= 4 && agents >= 2, "{loads} {puts} {agents}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_manifest_is_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let manifest = folder.path().join("agent.toml");
-    #[allow(clippy::disallowed_methods)]
-    std::fs::write(&manifest, code("docs/manifest.md", "toml").join("\n")).unwrap();
-    let etcd = Etcd::new().await;
-    let mut agent = Command::new(binary("etcstack-agent"));
-    agent.args(["render", "--store", &etcd.url(), "--manifest"]).arg(manifest);
-    // It is read, and then there is nothing in the store.
-    assert_eq!(Process::spawn(&mut agent).wait(PATIENCE).await.code(), Some(66));
+    assert!(loads >= 3 && puts >= 5 && agents >= 3, "{loads} {puts} {agents}");
+    assert!(folder.path().join("catalog.json").exists());
 }
 
 /// The directory of the README's first look, made from the block that shows it: on each line a
@@ -191,14 +224,34 @@ fn keys_in_the_documents_are_keys() {
 fn links_lead_somewhere() {
     let decisions = std::fs::read_dir(root().join("docs/decisions")).unwrap();
     let decisions = decisions.map(|file| file.unwrap().file_name().into_string().unwrap());
-    let documents = DOCUMENTS.iter().chain(&["ARCHITECTURE.md"]).map(|name| (*name).to_owned());
+    let others = ["ARCHITECTURE.md", "CHANGELOG.md"];
+    let documents = DOCUMENTS.iter().chain(&others).map(|name| (*name).to_owned());
     for document in documents.chain(decisions.map(|name| format!("docs/decisions/{name}"))) {
         let folder = Path::new(&document).parent().unwrap();
         for link in read(&document).split("](").skip(1) {
-            let target = link.split([')', '#']).next().unwrap();
-            if !target.is_empty() && !target.starts_with("http") {
-                assert!(root().join(folder).join(target).exists(), "{document}: {target}");
+            let link = link.split(')').next().unwrap();
+            if link.starts_with("http") {
+                continue;
             }
+            let (target, heading) = link.split_once('#').unwrap_or((link, ""));
+            let path = match target {
+                "" => root().join(&document),
+                target => root().join(folder).join(target),
+            };
+            assert!(path.exists(), "{document}: {link}");
+            let is_there = heading.is_empty() || anchors(&path).any(|anchor| anchor == heading);
+            assert!(is_there, "{document}: {link}");
         }
     }
+}
+
+/// What the headings of a document are called in links.
+fn anchors(path: &Path) -> impl Iterator<Item = String> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let anchor = |line: &str| {
+        let text = line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+        text.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
+    };
+    headings.map(anchor).collect::<Vec<_>>().into_iter()
 }

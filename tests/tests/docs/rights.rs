@@ -1,0 +1,85 @@
+//! docs/security.md: the rights in etcd that are named there are enough.
+
+use std::process::Command;
+
+use etcstack_tests::{Etcd, PATIENCE, Process, binary, eventually};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{code, words, write};
+
+const ROOT: &str = "root-pw";
+const STATUS: &str = "_etcstack/status/controller/glance/n1";
+const BAD: &str = "_etcstack/bad/controller/glance";
+
+/// The user glance, with the rights that the document grants it.
+async fn grant(etcd: &mut Etcd) {
+    etcd.enable_auth(ROOT).await;
+    etcd.add_user("glance", "glance-pw", Vec::new()).await;
+    let lines = code("docs/security.md", "sh");
+    let mut grants = 0;
+    for line in lines.iter().filter(|line| line.contains("grant-permission glance ")) {
+        let mut etcdctl = Command::new("etcdctl");
+        etcdctl.env("ETCDCTL_API", "3").args(["--endpoints", &etcd.address()]);
+        etcdctl.arg(format!("--user=root:{ROOT}")).args(&words(line)[1..]);
+        assert!(Process::spawn(&mut etcdctl).wait(PATIENCE).await.success(), "{line}");
+        grants += 1;
+    }
+    assert!(grants >= 8, "{grants}");
+}
+
+async fn record(etcd: &Etcd, key: &str) -> Option<Value> {
+    serde_json::from_slice(&etcd.get(key).await?).ok()
+}
+
+/// Waits until the status in the store says so.
+async fn status(etcd: &Etcd, what: &str, holds: impl Fn(&Value) -> bool) {
+    eventually(what, PATIENCE, async || {
+        let status = record(etcd, STATUS).await.ok_or("no status")?;
+        if holds(&status) { Ok(()) } else { Err(status.to_string()) }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn they_are_enough() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    write(&path("password"), "glance-pw");
+    write(
+        &path("agent.toml"),
+        "[[file]]\nname = 'glance-api.conf'\npath = 'glance-api.conf'\non_change = 'restart'\n\
+         [[wait_for]]\nbootstrap = 'glance/before'\n\
+         [[bootstrap]]\nname = 'db-sync'\nonce_per = 'ever'\ncommand = ['true']\n",
+    );
+    let mut etcd = Etcd::new().await;
+    let option = |name: &str| format!("controller/glance/glance-api.conf/DEFAULT/{name}");
+    etcd.put("general/MYSQL_HOST", "db").await;
+    etcd.put("general/GLANCE_DB_PASSWORD", "hunter2").await;
+    etcd.put(&option("a"), "$GLANCE_DB_PASSWORD@$MYSQL_HOST").await;
+    let done = "{\"runs\": [{\"outcome\": \"done\"}]}";
+    etcd.put("_etcstack/bootstrap/glance/before", done).await;
+    grant(&mut etcd).await;
+
+    let mut agent = Command::new(binary("etcstack-agent"));
+    agent.args(["run", "--role", "controller", "--service", "glance", "--host", "n1"]);
+    agent.args(["--store", &etcd.url(), "--user", "glance", "--password-file", "password"]);
+    agent.args(["--manifest", "agent.toml", "--state-dir", "state", "--"]);
+    let script = "grep -q die glance-api.conf && exit 3; exec sleep 1000";
+    agent.args(["sh", "-c", script]).current_dir(&folder);
+    let process = Process::spawn(&mut agent);
+
+    status(&etcd, "the daemon runs", |status| status["revisions"]["good"].is_i64()).await;
+    assert!(etcd.get("_etcstack/bootstrap/glance/db-sync").await.is_some());
+    // By turns.
+    etcd.put(&option("a"), "fine").await;
+    status(&etcd, "a restart", |status| status["processes"][0]["starts"] == 2).await;
+    etcd.put(&option("a"), "die").await;
+    eventually("a mark", PATIENCE, async || record(&etcd, BAD).await.is_some()).await;
+    etcd.put(&option("a"), "fine again").await;
+    status(&etcd, "the next change", |status| status["state"] == "current").await;
+    eventually("the mark is gone", PATIENCE, async || record(&etcd, BAD).await.is_none()).await;
+    let lines = process.lines();
+    let refused: Vec<_> = lines.iter().filter(|line| line.contains("refuses")).collect();
+    assert!(refused.is_empty(), "{refused:?}");
+}
