@@ -8,10 +8,11 @@ TARGET := $(shell uname -m)-unknown-linux-musl
 RELEASE := target/$(TARGET)/release
 STORE ?= etcd
 ONCE ?=
+REVISIONS ?=
 
 .PHONY: help
 help: ## What there is to do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: prepare
 prepare:
@@ -53,9 +54,15 @@ release: ## Build the static binaries and check that they are
 	@tests/release.sh $(RELEASE)
 
 .PHONY: bench
-bench: release ## Time put → rendered → told, as a ratio to a bare etcd watch in the same run
+bench: release ## Measure speed, memory and rest beside a bare etcd client (REVISIONS=100000: for long)
 	cargo build --locked --release -p etcstack-tests --bin bench
-	target/release/bench --agent $(RELEASE)/etcstack-agent
+	target/release/bench --agent $(RELEASE)/etcstack-agent $(if $(REVISIONS),--revisions $(REVISIONS))
+
+.PHONY: container-test
+container-test: release ## Check the agent as the ENTRYPOINT of real containers; needs docker's engine
+	CC_$(subst -,_,$(TARGET))=musl-gcc cargo build --locked --release --target $(TARGET) \
+	  -p etcstack-tests --bin testd
+	tests/container.sh $(RELEASE)/etcstack-agent $(RELEASE)/testd
 
 .PHONY: clean
 clean: ## Remove what was built; the cache of OpenStack packages stays

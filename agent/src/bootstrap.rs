@@ -51,7 +51,7 @@ impl Bootstrap<'_> {
         loop {
             self.show(step, StepState::Waiting, "");
             match self.try_once(step, inputs, true).await {
-                Ok(()) => return self.show(step, StepState::Done, ""),
+                Ok(()) => return,
                 Err(NotDone::Store(error)) => {
                     tracing::error!(step = step.name, %error, "the record of the step cannot be kept");
                     self.show(step, StepState::Waiting, &error.to_string());
@@ -72,9 +72,22 @@ impl Bootstrap<'_> {
         patience: bool,
     ) -> Result<(), NotDone> {
         inputs.borrow_and_update();
-        let Store::Dir(_) = self.store else {
-            return self.under_lock(step, inputs, patience).await;
+        let result = match self.store {
+            Store::Dir(_) => self.without_record(step, inputs, patience).await,
+            Store::Etcd(_) | Store::Memory(_) => self.under_lock(step, inputs, patience).await,
         };
+        if result.is_ok() {
+            self.show(step, StepState::Done, "");
+        }
+        result
+    }
+
+    async fn without_record(
+        &self,
+        step: &Step,
+        inputs: &mut watch::Receiver<Inputs>,
+        patience: bool,
+    ) -> Result<(), NotDone> {
         tracing::info!(step = step.name, "a directory keeps no records: done at each start");
         let result =
             self.run(step, inputs, None).await.and_then(|ran| ran.check().map_err(NotDone::Failed));
@@ -100,6 +113,12 @@ impl Bootstrap<'_> {
         if is_done(&record) {
             let _ = turn.release(Vec::new()).await;
             return Ok(());
+        }
+        if !patience && let Some(why) = record.failure_elsewhere(self.manifest, &change) {
+            // The others need not do again what makes this a bad change.
+            let _ = turn.release(Vec::new()).await;
+            self.show(step, StepState::Failed, &why);
+            return Err(NotDone::Failed(why));
         }
         let begun = Instant::now();
         let ran = self.run(step, inputs, Some(&turn)).await;

@@ -14,8 +14,15 @@ pub struct Certificates {
 impl Certificates {
     /// Makes new ones.
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path();
+        let certificates = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        certificates.renew();
+        certificates
+    }
+
+    /// Makes new ones in the place of the old: nothing that the old authority has signed is good
+    /// for the new one.
+    pub fn renew(&self) {
+        let path = self.folder.path();
         request(path, "ca", &["-x509", "-days", "2"]);
         for (name, usage) in [("server", "serverAuth,clientAuth"), ("client", "clientAuth")] {
             request(
@@ -53,7 +60,6 @@ impl Certificates {
             );
             assert!(path.join(key).is_file());
         }
-        Self { folder }
     }
 
     /// The authority's certificate.

@@ -35,17 +35,23 @@ impl fmt::Debug for Etcd {
 impl Etcd {
     /// Starts an etcd and waits until it answers.
     pub async fn new() -> Self {
-        Self::alone(None).await
+        Self::alone(None, &[]).await
+    }
+
+    /// The same, with these options on its command line.
+    pub async fn with_options(options: &[&str]) -> Self {
+        Self::alone(None, options).await
     }
 
     /// Starts one that speaks TLS, and only to clients whose certificate the authority signed.
     pub async fn with_tls(certificates: Arc<Certificates>) -> Self {
-        Self::alone(Some(certificates)).await
+        Self::alone(Some(certificates), &[]).await
     }
 
-    async fn alone(tls: Option<Arc<Certificates>>) -> Self {
+    async fn alone(tls: Option<Arc<Certificates>>, options: &[&str]) -> Self {
         loop {
             let mut etcd = Self::of(Server::new("alone", tls.clone()));
+            etcd.server.options = options.iter().map(|option| (*option).to_owned()).collect();
             if etcd.try_start().await {
                 return etcd;
             }

@@ -79,6 +79,12 @@ impl Record {
         self.runs.iter().rev().take_while(|run| run.outcome == Outcome::Failed).count()
     }
 
+    /// Why the last run has failed, if that was another replica's and with the same files.
+    pub(super) fn failure_elsewhere(&self, manifest: &Manifest, change: &str) -> Option<String> {
+        let last = self.runs.last().filter(|run| run.host != manifest.host);
+        last.filter(|run| run.change == change).and_then(|_| self.complaint())
+    }
+
     /// What the last run has to say, if it failed.
     pub(super) fn complaint(&self) -> Option<String> {
         let Run { host, at, reason, .. } =

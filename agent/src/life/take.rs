@@ -132,7 +132,7 @@ impl Life {
         let good = match self.store.snapshot_at(&self.reconciler.view(), bad.good).await {
             Ok(good) => Some(good),
             Err(error @ StoreError::Forgotten) => {
-                tracing::warn!(revision = bad.good, "the last good state: {error}");
+                tracing::warn!(revision = bad.good, "the last good state cannot be read: {error}");
                 last_good::find(&self.manifest).filter(|_| keeps)
             }
             Err(error) => {

@@ -9,12 +9,15 @@ use tokio::time::{Instant, sleep};
 use super::{Applied, Ending, Good, Later, Life, retries};
 use crate::bad::{self, Bad};
 use crate::last_good;
+use crate::manifest::ReloadBy;
 use crate::observe::{StartReason, State};
 use crate::probe::Probe;
-use crate::supervise::{Commander, Process};
+use crate::supervise::{Child, Commander, Process, Signal};
 
 /// How long a daemon without a probe has to live after a change for that to count as good.
 const SETTLE: Duration = Duration::from_secs(1);
+/// How long such a daemon has to come up.
+const UP: Duration = Duration::from_secs(10);
 /// How long one question may take.
 const ANSWER: Duration = Duration::from_secs(5);
 /// How soon to ask again; doubled up to the longest.
@@ -38,6 +41,8 @@ struct Question {
     name: String,
     probe: Option<Probe>,
     commander: Commander,
+    /// Where there is no probe: the daemon, and the signal that it catches once it is up.
+    listens: Option<(Child, Signal)>,
     timeout: Duration,
     settle: Duration,
 }
@@ -52,17 +57,25 @@ impl Life {
     }
 
     fn questions(&self, processes: &BTreeSet<usize>) -> Vec<Question> {
-        let specs = processes.iter().filter_map(|number| self.manifest.processes.get(*number));
-        let question = |spec: &crate::manifest::ProcessSpec| {
+        let processes = processes.iter().filter_map(|number| self.processes.0.get(*number));
+        let question = |process: &Process| {
+            let spec = &process.spec;
             let scope = &self.inputs.borrow().scope;
             let ready = spec.ready.as_ref();
             let probe = ready.map(|ready| ready.probe.fill_in(scope)).and_then(|probe| {
                 let complain = |why: &String| tracing::error!("[ready] of {}: {why}", spec.name);
                 probe.inspect_err(complain).ok()
             });
+            let listens = match (&spec.reload.by, process.child()) {
+                (ReloadBy::Signal(signal), Some(child)) if ready.is_none() => {
+                    Some((child.clone(), *signal))
+                }
+                _ => None,
+            };
             Question {
                 name: spec.name.clone(),
                 probe,
+                listens,
                 commander: Commander::new(
                     self.children.clone(),
                     spec.account.clone(),
@@ -72,7 +85,7 @@ impl Life {
                 settle: ready.map_or(SETTLE, |ready| ready.settle),
             }
         };
-        specs.map(question).collect()
+        processes.map(question).collect()
     }
 
     /// Whether all daemons are ready at this moment: a change is only blamed for a readiness that
@@ -229,6 +242,7 @@ impl Life {
         self.blamed = false;
         self.blamable.clear();
         self.show_bad(&bad);
+        self.failed(revision, &bad.reason);
         self.bad = Some(bad);
         let touched = std::mem::take(&mut self.touched);
         let dead = self.processes.0.iter().enumerate().filter(|(_, p)| p.child().is_none());
@@ -284,10 +298,13 @@ async fn write_mark(store: Store, turn: Option<Turn>, mark: Write) {
     }
 }
 
-/// Waits until the daemons have lived for a while and answer; their deaths are seen elsewhere.
-/// Fails when they do not answer in time, unless they have all the time in the world.
+/// Waits until the daemons are up, have lived for a while, and answer; their deaths are seen
+/// elsewhere. Fails when they do not answer in time, unless they have all the time in the world.
 async fn verdict(questions: Vec<Question>, in_time: bool) -> Result<(), String> {
     let begun = Instant::now();
+    for question in &questions {
+        is_up(question).await;
+    }
     let settle = questions.iter().map(|question| question.settle).max().unwrap_or_default();
     sleep(settle).await;
     for question in questions {
@@ -304,4 +321,16 @@ async fn verdict(questions: Vec<Question>, in_time: bool) -> Result<(), String> 
         }
     }
     Ok(())
+}
+
+/// Without a probe, a daemon is up when it catches the signal that reloads it: a Python program
+/// needs seconds to come to its configuration. One that never catches it is given its time as well.
+async fn is_up(question: &Question) {
+    let Some((child, signal)) = &question.listens else { return };
+    let deadline = Instant::now() + UP;
+    let mut pause = ASK_AGAIN;
+    while !child.catches(*signal) && Instant::now() < deadline {
+        sleep(pause).await;
+        pause = (pause * 2).min(ASK_SELDOM);
+    }
 }

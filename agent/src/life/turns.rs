@@ -65,6 +65,7 @@ impl Life {
                 return Ok(());
             }
         }
+        self.show(State::Behind, None);
         let Some(snapshot) = waiting.snapshot else { return self.restart_all().await };
         let newest = match self.store.snapshot(&self.reconciler.view(), ANSWER).await {
             Ok(newest) => newest,

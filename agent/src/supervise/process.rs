@@ -124,7 +124,10 @@ impl Process {
 
     /// Notes that it has to hear of a revision.
     pub(crate) fn request_reload(&mut self, revision: i64) {
-        self.reloader.request(revision, Instant::now());
+        let now = Instant::now();
+        self.reloader.request(revision, now);
+        // What keeps it from living may have been mended.
+        self.start_at = self.start_at.map(|at| at.min(now));
     }
 
     /// Tells it what is due.

@@ -16,6 +16,8 @@ pub(super) struct Server {
     pub(super) tls: Option<Arc<Certificates>>,
     /// `NAME=URL` of each member, with commas between.
     pub(super) members: String,
+    /// What its command line says besides.
+    pub(super) options: Vec<String>,
     folder: TempDir,
 }
 
@@ -27,6 +29,7 @@ impl Server {
             peer: Port::claim(),
             tls,
             members: String::new(),
+            options: Vec::new(),
             folder: tempfile::tempdir().expect("a temporary folder"),
         };
         server.members = server.member();
@@ -63,6 +66,7 @@ impl Server {
             command.arg("--cert-file").arg(certificate).arg("--key-file").arg(key);
             command.arg("--client-cert-auth").arg("--trusted-ca-file").arg(certificates.ca());
         }
+        command.args(&self.options);
         command
     }
 }

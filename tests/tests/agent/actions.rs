@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use etcstack_tests::{PATIENCE, Process, binary};
+use etcstack_tests::{PATIENCE, Process, binary, eventually};
 use serde_json::{Value, json};
 
 use crate::replica::{Manifest, Replica, USUAL};
@@ -166,22 +166,28 @@ async fn a_reload_by_a_command() {
     assert_eq!(stage.read("told"), "a = 1\na = 2\n");
 }
 
-/// A command that fails has told nobody: the change is not good.
+/// A command that fails has told nobody: the change is undone, and the next one is tried.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reload_by_a_command_that_fails() {
     let stage = Stage::loaded().await;
     let reload = "command = ['sh', '-c', 'test ! -e ../broken']\nmin_interval = '0s'";
     let reload = reload.replace("../broken", &text(&stage.path("broken")));
     let replica = Replica::new(&stage, "n1", Manifest { reload: &reload, ..USUAL });
-    let _process = replica.start(&[]).await;
+    let process = replica.start(&[]).await;
+    let before = [replica.read("etc/s.conf"), replica.read("etc/other.conf")];
     stage.write("broken", "");
-    let revision = stage.set(&[("s.conf/x/a", Some("1"))]).await;
-    let status = replica
-        .wait_for("an error about it", |status| {
-            status["last_error"]["revision"].as_i64() >= Some(revision)
-        })
+    let revision = stage.set(&[("s.conf/x/a", Some("1")), ("other.conf/x/a", Some("1"))]).await;
+    let status = replica.state("rolled_back").await;
+    assert!(status["bad"]["revision"].as_i64() >= Some(revision), "{status}");
+    assert!(status["bad"]["reason"].to_string().contains("reload command"), "{status}");
+    assert_eq!([replica.read("etc/s.conf"), replica.read("etc/other.conf")], before);
+    eventually("it is marked", PATIENCE, async || stage.record("bad/controller/s").await.is_some())
         .await;
-    assert!(status["revisions"]["good"].as_i64() < Some(revision), "{status}");
+    std::fs::remove_file(stage.path("broken")).unwrap();
+    let revision = stage.set(&[("s.conf/x/a", Some("2"))]).await;
+    replica.settled(revision).await;
+    assert!(replica.read("etc/other.conf").contains("a = 1"));
+    assert_eq!((process.status(), replica.hups(&process)), (None, 0));
 }
 
 /// Every change within an interval is told at its end, by one signal.

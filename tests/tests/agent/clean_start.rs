@@ -76,7 +76,7 @@ async fn a_group_of_its_own_and_the_folder_and_the_variables_of_the_container() 
 
 /// A stage in which others may read, and programs where they may run them; `None`, and a word about
 /// it, where the test is not root.
-async fn stage_for_others() -> Option<(Stage, [PathBuf; 2])> {
+pub(crate) async fn stage_for_others() -> Option<(Stage, [PathBuf; 2])> {
     if !nix::unistd::geteuid().is_root() {
         eprintln!("SKIPPED: only root can run a daemon as somebody else");
         return None;

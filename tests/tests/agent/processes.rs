@@ -31,6 +31,19 @@ async fn run(stage: &Stage) -> Process {
     process
 }
 
+/// Waits until a revision has proved good.
+async fn settled(stage: &Stage, revision: i64) {
+    let socket = text(&stage.path("http"));
+    eventually(&format!("{revision} is good"), PATIENCE, async || {
+        let status = etcstack_tests::http(&socket, "GET", "/status").await;
+        let status = status.map_err(|error| error.to_string())?.body;
+        let parsed: serde_json::Value = serde_json::from_str(&status).unwrap();
+        let good = parsed["revisions"]["good"].as_i64();
+        if good >= Some(revision) { Ok(()) } else { Err(status) }
+    })
+    .await;
+}
+
 fn said(process: &Process, text: &str) -> usize {
     process.lines().iter().filter(|line| line.starts_with(text)).count()
 }
@@ -105,6 +118,78 @@ async fn or_starts_it_again() {
     assert_eq!((said(&process, "worker started"), said(&process, "api started")), (3, 1));
     kill(pid_of(&process, "api"), Signal::SIGINT).unwrap();
     assert_eq!(process.wait(PATIENCE).await.code(), Some(0));
+}
+
+/// What changes while it is away is what it starts on; and the other one hears of everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_started_again_under_changes() {
+    let stage = Stage::loaded().await;
+    manifest(&stage, "", "on_exit = 'restart'");
+    // Each of them reads both files, and the worker is told as well.
+    let text =
+        stage.read("agent.toml").replace("'other.conf']\non_change = 'restart'", "'s.conf']");
+    stage.write("agent.toml", &text.replace("etc/other.conf\"", "etc/s.conf\""));
+    let process = run(&stage).await;
+    let knows = async |name: &str, value: &str| {
+        eventually(&format!("{name} knows {value}"), PATIENCE, async || {
+            let lines = process.lines();
+            let reads = |line: &&String| {
+                line.starts_with(&format!("{name} started"))
+                    || line.starts_with(&format!("{name} got HUP"))
+            };
+            let last = lines.iter().rfind(reads).cloned().unwrap_or_default();
+            if last.contains(&format!(r"a = {value}\n")) { Ok(()) } else { Err(last) }
+        })
+        .await;
+    };
+    for value in ["1", "2", "3"] {
+        kill(pid_of(&process, "worker"), Signal::SIGKILL).unwrap();
+        eventually("its end is seen", PATIENCE, async || {
+            count(&process, "starting it again in").to_string() == value
+        })
+        .await;
+        let revision = stage.set(&[("s.conf/x/a", Some(value))]).await;
+        knows("api", value).await;
+        knows("worker", value).await;
+        // Before that its end would be the change's fault.
+        settled(&stage, revision).await;
+    }
+    assert_eq!((said(&process, "worker started"), said(&process, "api started")), (4, 1));
+    // It has read each of them at its start: no signal is owed.
+    assert_eq!((said(&process, "worker got HUP"), said(&process, "api got HUP")), (0, 3));
+    assert_eq!(stage.record("bad/controller/s").await, None);
+    assert_eq!(process.status(), None);
+}
+
+/// A change that restarts it does not wait for the pause, and nobody starts it twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_one_that_is_away() {
+    let stage = Stage::loaded().await;
+    manifest(&stage, "", "on_exit = 'restart'");
+    let process = run(&stage).await;
+    for number in 1..=2_usize {
+        kill(pid_of(&process, "worker"), Signal::SIGKILL).unwrap();
+        eventually("its end is seen", PATIENCE, async || {
+            count(&process, "starting it again in") == number
+        })
+        .await;
+        let revision = stage.set(&[("other.conf/x/a", Some(&number.to_string()))]).await;
+        eventually("it is there again", PATIENCE, async || {
+            let text = format!(r"a = {number}\n");
+            let lines = process.lines();
+            lines.iter().any(|line| line.starts_with("worker started") && line.contains(&text))
+        })
+        .await;
+        // Before that its end would be the change's fault.
+        settled(&stage, revision).await;
+    }
+    // A second start of either would have come before this one's end.
+    kill(pid_of(&process, "worker"), Signal::SIGKILL).unwrap();
+    eventually("its end is seen", PATIENCE, async || {
+        count(&process, "starting it again in") == 3 && said(&process, "worker started") == 4
+    })
+    .await;
+    assert_eq!(said(&process, "api started"), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

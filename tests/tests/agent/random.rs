@@ -1,187 +1,111 @@
-//! Whatever happens, in whatever order: the files are those of one revision, the daemon knows of the
-//! last good one in the end, and it is told nothing that has not changed.
+//! Whatever happens, in whatever order: the files are whole and those of one revision, the daemon
+//! knows of the last good one in the end, and it is told nothing that has not changed.
+//!
+//! `ETCSTACK_CHAOS_ROUNDS` plays so many sequences, `ETCSTACK_CHAOS_SEED` begins with the one of
+//! that seed.
 
-use etcstack_tests::{PATIENCE, Process, Proxy, eventually};
+mod game;
+mod judge;
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use game::play;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use crate::replica::{Manifest, Replica, USUAL};
-use crate::stage::Stage;
-
+/// What happens.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     /// A change of all options, in one transaction.
     Change,
-    /// The same, and the daemon does not live with it.
+    /// Several, one right after the other.
+    Burst(usize),
+    /// A change that the daemon does not live with.
     Break(&'static str),
-    /// The same, and it cannot be rendered.
+    /// One that makes it slow, or have children.
+    Burden(&'static str),
+    /// One that cannot be rendered.
     Mistake,
     /// The daemon is killed by somebody else.
     Kill,
     Cut,
+    Stall,
+    Mute,
+    Freeze,
     Mend,
+    /// etcd is killed and started again.
+    Restart,
     Compact,
+    /// Waits until what was changed last has had its effect, be it good or bad.
+    Await,
     /// Waits until all that has happened is done.
     Settle,
+}
+
+/// How the daemon follows a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    Reload,
+    Restart,
 }
 
 fn event() -> impl Strategy<Value = Event> {
     let orders = prop::sample::select(vec![
         "die-on-start",
+        "die-on-start:KILL",
         "die-on-hup",
+        "die-on-hup:KILL",
         "die-after:50",
         "not-ready",
-        "die-on-hup:KILL",
+        "not-ready ignore-term",
+        "not-ready stubborn:2",
         "deaf",
     ]);
+    let burdens = prop::sample::select(vec!["ready-after:300", "orphans:20", "stop-after:200"]);
     prop_oneof![
         8 => Just(Event::Change),
-        3 => orders.prop_map(Event::Break),
-        1 => Just(Event::Mistake),
+        3 => (2_usize..6).prop_map(Event::Burst),
+        4 => orders.prop_map(Event::Break),
+        2 => burdens.prop_map(Event::Burden),
+        2 => Just(Event::Mistake),
         1 => Just(Event::Kill),
         2 => Just(Event::Cut),
+        1 => Just(Event::Stall),
+        1 => Just(Event::Mute),
+        1 => Just(Event::Freeze),
         3 => Just(Event::Mend),
+        1 => Just(Event::Restart),
         1 => Just(Event::Compact),
+        6 => Just(Event::Await),
         3 => Just(Event::Settle),
     ]
 }
 
-/// All that one sequence needs.
-struct Game<'a> {
-    stage: &'a Stage,
-    replica: &'a Replica<'a>,
-    proxy: &'a Proxy,
-    process: &'a Process,
-    number: usize,
-    cut: bool,
-    /// How often something has changed.
-    changes: usize,
+/// The sequence of a seed, and how the daemon follows in it.
+fn sequence(seed: u64) -> (Way, Vec<Event>) {
+    let bytes: Vec<u8> = seed.to_be_bytes().into_iter().cycle().take(32).collect();
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let way = prop::sample::select(vec![Way::Reload, Way::Restart]);
+    let events = prop::collection::vec(event(), 25..35);
+    (way, events).new_tree(&mut runner).unwrap().current()
 }
 
-impl Game<'_> {
-    async fn play(&mut self, event: Event) {
-        match event {
-            Event::Change => _ = self.change("").await,
-            Event::Break(orders) => _ = self.change(orders).await,
-            Event::Mistake => {
-                self.changes += 1;
-                self.stage.set(&[("s.conf/x/d", Some("$NO_SUCH_VARIABLE"))]).await;
-            }
-            Event::Kill => self.kill(),
-            Event::Cut => {
-                self.proxy.cut();
-                self.cut = true;
-            }
-            Event::Mend => {
-                self.proxy.mend();
-                self.cut = false;
-            }
-            Event::Compact => self.stage.etcd.compact(self.stage.etcd.revision().await).await,
-            Event::Settle if self.cut => {}
-            Event::Settle => self.settle().await,
-        }
-    }
-
-    /// Each change gives all options of both files the next number.
-    async fn change(&mut self, orders: &str) -> i64 {
-        self.number += 1;
-        self.changes += 1;
-        let number = self.number.to_string();
-        let mut keys: Vec<_> = ["a", "b", "c", "d"]
-            .iter()
-            .flat_map(|option| [format!("s.conf/x/{option}"), format!("other.conf/x/{option}")])
-            .map(|key| (key, number.as_str()))
-            .collect();
-        keys.push(("s.conf/DEFAULT/orders".to_owned(), orders));
-        let keys: Vec<_> = keys.iter().map(|(key, value)| (key.as_str(), Some(*value))).collect();
-        self.stage.set(&keys).await
-    }
-
-    fn kill(&self) {
-        let lines = self.process.lines();
-        let pid = crate::world::daemon_pid(&lines);
-        // It may have ended by itself a moment ago.
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
-    }
-
-    async fn settle(&mut self) {
-        let revision = self.change("").await;
-        self.replica.settled(revision).await;
-        let number = self.number.to_string();
-        for name in ["etc/s.conf", "etc/other.conf"] {
-            let text = self.replica.read(name);
-            assert_eq!(numbers(&text, "\n"), vec![number.clone(); 4], "{name}: {text}");
-        }
-        eventually("the daemon knows", PATIENCE, async || {
-            let lines = self.process.lines();
-            let last = lines.iter().rfind(|line| reads(line)).cloned().unwrap_or_default();
-            if numbers(&last, "\\n").first() == Some(&number) { Ok(()) } else { Err(last) }
-        })
-        .await;
-    }
-}
-
-/// Whether the daemon says in this line what it has read.
-fn reads(line: &str) -> bool {
-    line.starts_with("n1 started ") || line.starts_with("n1 got HUP ")
-}
-
-/// The values of the four options, as far as they are there.
-fn numbers(text: &str, newline: &str) -> Vec<String> {
-    let options = text.split(newline).filter_map(|line| line.split_once(" = "));
-    let options = options.filter(|(option, _)| ["a", "b", "c", "d"].contains(option));
-    options.map(|(_, value)| value.to_owned()).collect()
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is to be a number, not {text:?}")))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn random_sequences_of_changes_and_faults() {
-    for round in 0..2 {
-        let mut runner = TestRunner::default();
-        let events =
-            prop::collection::vec(event(), 20..30).new_tree(&mut runner).unwrap().current();
-        // It cannot be made smaller, but it can be read.
-        println!("round {round}: {events:?}");
-        play(&events).await;
+    let rounds = number("ETCSTACK_CHAOS_ROUNDS").unwrap_or(2);
+    let first = number("ETCSTACK_CHAOS_SEED")
+        .unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 32);
+    for seed in first..first + rounds {
+        let (way, events) = sequence(seed);
+        // It cannot be made smaller, but it can be read, and played again.
+        println!("ETCSTACK_CHAOS_SEED={seed}: {way:?} {events:?}");
+        play(way, &events).await;
     }
-}
-
-async fn play(events: &[Event]) {
-    let stage = Stage::loaded().await;
-    let proxy = Proxy::to(stage.etcd.port()).await;
-    let ready = "timeout = '3s'\nsettle = '300ms'";
-    let replica = Replica::new(&stage, "n1", USUAL);
-    let daemon = replica.daemon(&[]);
-    let more = format!(
-        "[restart]\nlease = '2s'\n\
-         [[process]]\nname = 'daemon'\ncommand = {daemon:?}\non_exit = 'restart'"
-    );
-    replica.manifest(Manifest { more: &more, ready, ..USUAL });
-    let mut agent = replica.agent();
-    agent.env("ETCSTACK_STORE", format!("etcd://{}", proxy.address()));
-    let process = Process::spawn(&mut agent);
-    replica.settled(0).await;
-    let mut game = Game {
-        stage: &stage,
-        replica: &replica,
-        proxy: &proxy,
-        process: &process,
-        number: 0,
-        cut: false,
-        changes: 0,
-    };
-    for event in events {
-        game.play(*event).await;
-    }
-    game.play(Event::Mend).await;
-    game.settle().await;
-    let lines = process.lines();
-    for line in lines.iter().filter(|line| reads(line)) {
-        let numbers = numbers(line, "\\n");
-        let mixed = numbers.windows(2).any(|pair| pair[0] != pair[1]);
-        assert!(!mixed, "a mixture of revisions: {line}");
-    }
-    let hups = replica.hups(&process);
-    assert!(hups <= game.changes, "{hups} signals for {} changes", game.changes);
-    assert_eq!(process.status(), None);
 }

@@ -194,6 +194,20 @@ async fn a_bad_revision_is_not_tried_by_an_agent_that_starts_again() {
     replica.settled(revision).await;
 }
 
+/// Not what was there before it was undone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_tells_of_the_files_that_are_there() {
+    let stage = Stage::loaded().await;
+    let replica = Replica::new(&stage, "n1", RESTARTS);
+    let _process = replica.start(&[]).await;
+    let before = replica.settled(0).await;
+    let bad = stage.set(&[(ORDERS, Some("die-on-start")), ("other.conf/x/a", Some("1"))]).await;
+    let after = replica.state("rolled_back").await;
+    assert_eq!(after["files"], before["files"], "the digests");
+    assert!(after["revisions"]["applied"].as_i64() < Some(bad), "{after}");
+    assert!(after["last_error"]["revision"].as_i64() >= Some(bad), "{after}");
+}
+
 /// No value stands in the record: any of them may be a password.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_mark_tells_what_and_no_value() {

@@ -1,6 +1,6 @@
 //! Replicas that restart one after the other.
 
-use etcd_client::PutOptions;
+use etcd_client::{PutOptions, TxnOp};
 use etcstack_tests::{PATIENCE, Process, eventually};
 
 use crate::replica::{Manifest, RESTARTS, Replica, USUAL, most_down};
@@ -75,6 +75,39 @@ async fn as_many_as_the_manifest_allows() {
     let more = "[restart]\nmax_unavailable = 3";
     let most = change_all(&stage, 7, Manifest { more, ..RESTARTS }, "ready-after:1000").await;
     assert!((2..=3).contains(&most), "{most} were down");
+}
+
+/// What the daemons are given is changed as their files are: one after the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variable_of_the_environment_is_changed_in_turn() {
+    let stage = Stage::loaded().await;
+    stage.etcd.put("general/REGION", "one").await;
+    stage.set(&[(ORDERS, Some("ready-after:100"))]).await;
+    let more = "[environment]\nexport = ['REGION']";
+    let manifest = Manifest { more, ..USUAL };
+    let hosts: Vec<_> = (0..3).map(|number| format!("host{number}")).collect();
+    let replicas: Vec<_> = hosts.iter().map(|host| Replica::new(&stage, host, manifest)).collect();
+    let processes: Vec<_> =
+        replicas.iter().map(|replica| replica.spawn(&["--show", "REGION"])).collect();
+    for replica in &replicas {
+        replica.settled(0).await;
+    }
+    stage.etcd.put("general/REGION", "two").await;
+    let revision = stage.etcd.revision().await;
+    for (replica, process) in replicas.iter().zip(&processes) {
+        replica
+            .wait_for("current", |status| {
+                status["state"] == "current"
+                    && status["revisions"]["good"].as_i64() >= Some(revision)
+            })
+            .await;
+        let lines = process.lines();
+        let last = lines.iter().rfind(|line| line.contains(" is {")).unwrap();
+        assert!(last.contains(r#""REGION":"two""#), "{last}");
+        assert_eq!((replica.starts(process), replica.hups(process)), (2, 0));
+    }
+    let (most, ups) = most_down(&stage.read("register"), &hosts);
+    assert_eq!((most, ups), (1, vec![2; 3]));
 }
 
 /// Each tells itself when its file changes; nobody waits for anybody.
@@ -182,6 +215,30 @@ async fn the_rest_does_not_follow_a_bad_first_one() {
     assert_eq!(starts, [2, 2, 2, 4]);
     let (most, _) = most_down(&stage.read("register"), &service.hosts());
     assert_eq!(most, 1);
+}
+
+/// A mark is read with all that the service has, which takes longer than to take a turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rest_does_not_follow_however_much_there_is_to_read() {
+    let stage = Stage::loaded().await;
+    for part in 0..50 {
+        let put = |number| {
+            let key = format!("controller/s/other.conf/x/{part}-{number}");
+            TxnOp::put(key, "much".repeat(100), None)
+        };
+        stage.etcd.txn((0..100).map(put).collect()).await;
+    }
+    let service = Service::start(&stage, 3, RESTARTS).await;
+    stage.set(&[(ORDERS, Some("die-on-start:1"))]).await;
+    for replica in &service.replicas {
+        replica.wait_for("knowing of the bad one", |status| !status["bad"].is_null()).await;
+    }
+    let tried = |process: &Process| {
+        let lines = process.lines();
+        lines.iter().any(|line| line.contains(" started ") && line.contains("die-on-start"))
+    };
+    let tried: Vec<_> = service.processes.iter().map(tried).collect();
+    assert_eq!(tried.iter().filter(|tried| **tried).count(), 1, "{tried:?}");
 }
 
 /// Whoever is no longer behind does not restart.

@@ -142,21 +142,28 @@ async fn a_restored_older_database() {
     for number in 0..20 {
         stage.set(&[("s.conf/x/a", Some(&number.to_string()))]).await;
     }
-    let holds = async |text: &str| {
+    // The daemon has read this last; how often it has been told by then.
+    let knows = async |text: &str| {
+        let told = || {
+            let lines = process.lines();
+            let told: Vec<_> =
+                lines.into_iter().filter(|line| line.starts_with("n1 got HUP")).collect();
+            (told.len(), told.last().cloned().unwrap_or_default())
+        };
         eventually(&format!("{host} has {text}"), PATIENCE, async || {
-            std::fs::read_to_string(&path).is_ok_and(|file| file.contains(text))
+            let (number, last) = told();
+            if last.contains(text) { Ok(number) } else { Err(last) }
         })
-        .await;
+        .await
     };
-    holds("a = 19").await;
+    let before = knows("a = 19").await;
     stage.etcd.stop_hard().await;
     copy(&backup, &data);
     stage.etcd.start().await;
-    eventually("the older state is back", PATIENCE, async || {
-        std::fs::read_to_string(&path).is_ok_and(|file| !file.contains("a = "))
-    })
-    .await;
+    assert_eq!(knows(r#"debug = false\n""#).await, before + 1, "the older state is back");
+    assert!(!std::fs::read_to_string(&path).unwrap().contains("a = "));
     stage.set(&[("s.conf/x/a", Some("new"))]).await;
-    holds("a = new").await;
+    assert_eq!(knows("a = new").await, before + 2);
+    assert!(std::fs::read_to_string(&path).unwrap().contains("a = new"));
     assert_eq!(process.status(), None);
 }

@@ -6,7 +6,6 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::exit)]
 
 mod home;
-mod requests;
 mod services;
 mod show;
 mod steps;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use etcstack_tests::{Port, Process};
+use etcstack_tests::{Port, Process, eventually, http};
 use nix::sys::signal::Signal;
 
 use crate::home::{Home, copy, source};
@@ -12,6 +12,9 @@ use crate::show::{Show, command, done};
 
 /// Python and their databases take their time on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(120);
+
+/// Where the API lists the images.
+pub(crate) const IMAGES: &str = "/v2/images";
 
 /// A daemon under its agent.
 pub(crate) struct Service {
@@ -41,7 +44,7 @@ fn environment(command: &mut Command, venv: &Path, folder: &Path) {
         .current_dir(folder);
 }
 
-/// The manifests, and the default files as their packages document them.
+/// The manifests, the default files as their packages document them, and cinder's catalog.
 pub(crate) async fn prepare(venv: &Path, folder: &Path) {
     for name in ["cinder", "glance", "logging"] {
         copy(&source().join("tests/demo").join(name), &folder.join(name));
@@ -59,20 +62,28 @@ pub(crate) async fn prepare(venv: &Path, folder: &Path) {
     };
     tokio::join!(generate("cinder", "cinder.conf"), generate("glance", "glance-api.conf"));
     done("default files, from oslo-config-generator", begun);
+    let begun = Instant::now();
+    let script = source().join("tests/openstack/catalog.sh");
+    let list = finish(Command::new(script).arg(venv).arg("cinder")).await;
+    let mut loader = Command::new(own_program("etcstack-loader"));
+    let catalog = folder.join("cinder/catalog.json");
+    finish(loader.arg("catalog").args(&list).arg("--output").arg(catalog)).await;
+    done("cinder's catalog, from oslo-config-generator and etcstack-loader", begun);
 }
 
-/// Runs a command to its end, which has to be a good one.
-async fn finish(command: &mut Command) {
+/// Runs a command to its end, which has to be a good one, and gives what it has printed.
+async fn finish(command: &mut Command) -> Vec<String> {
     let mut process = Process::quiet(command);
     let status = process.wait(LONG).await;
     assert!(status.success(), "{command:?}\n{}", process.lines().join("\n"));
+    process.lines()
 }
 
 impl Services {
     pub(crate) async fn start(venv: &Path, folder: &Path, home: &Home, show: &Show) -> Self {
         show.title("Two services, each under its agent");
         let port = Port::claim();
-        let agent = |service: &str, command: &str| {
+        let agent = |service: &str| {
             let mut agent = Command::new(own_program("etcstack-agent"));
             environment(&mut agent, venv, folder);
             agent
@@ -80,33 +91,14 @@ impl Services {
                 .env("ETCSTACK_ROLE", "controller")
                 .env("ETCSTACK_MANIFEST", folder.join(service).join("agent.toml"))
                 .env("GLANCE_PORT", port.number().to_string())
-                .arg(command);
+                .args(["run", "--"]);
             agent
         };
-        // The schema is made by the services' own tools, from the files that an agent renders once.
         let begun = Instant::now();
-        for (service, command) in [
-            (
-                "cinder",
-                &["cinder-manage", "--config-file", "cinder/etc/cinder.conf", "db", "sync"][..],
-            ),
-            (
-                "glance",
-                &["glance-manage", "--config-file", "glance/etc/glance-api.conf", "db_sync"],
-            ),
-        ] {
-            finish(&mut agent(service, "render")).await;
-            let mut sync = Command::new(venv.join("bin").join(command[0]));
-            environment(&mut sync, venv, folder);
-            finish(sync.args(&command[1..])).await;
-        }
-        done("databases", begun);
-
-        let begun = Instant::now();
-        let mut cinder = agent("cinder", "run");
-        cinder.args(["--", "cinder-scheduler", "--config-file", "cinder/etc/cinder.conf"]);
-        let mut glance = agent("glance", "run");
-        glance.args(["--", "uwsgi", "--ini", "glance/uwsgi.ini"]);
+        let mut cinder = agent("cinder");
+        cinder.args(["cinder-scheduler", "--config-file", "cinder/etc/cinder.conf"]);
+        let mut glance = agent("glance");
+        glance.args(["uwsgi", "--ini", "glance/uwsgi.ini"]);
         let mut services = Self {
             cinder: Service { agent: Process::quiet(&mut cinder) },
             glance: Service { agent: Process::quiet(&mut glance) },
@@ -117,10 +109,14 @@ impl Services {
     }
 
     async fn wait_until_ready(&mut self, begun: Instant) {
+        for (name, service) in [("cinder", &mut self.cinder), ("glance", &mut self.glance)] {
+            service.agent.wait_for_line("the daemon is started", LONG).await;
+            done(&format!("{name}'s database is made, by its bootstrap step"), begun);
+        }
         self.cinder.agent.wait_for_line("Starting cinder-scheduler node", LONG).await;
         done("cinder-scheduler is up", begun);
         let address = self.glance_address();
-        crate::requests::answers(&address).await;
+        answers(&address).await;
         done(&format!("the glance API answers on {address}"), begun);
     }
 
@@ -155,10 +151,20 @@ impl Services {
         {
             service.agent.signal(Signal::SIGTERM);
             let status = service.agent.wait(LONG).await;
-            let line =
-                service.agent.lines().into_iter().rfind(|l| l.contains("the daemon has ended"));
-            clock.evidence(name, &line.expect("the agent tells of the end"));
-            assert!(status.code().is_some(), "the agent was killed: {status}");
+            let line = service.agent.wait_for_line("stopping the daemon", LONG).await;
+            clock.evidence(name, &line);
+            let code = status.code().unwrap_or_else(|| panic!("the agent was killed: {status}"));
+            clock.evidence(name, &format!("exit code {code}"));
         }
     }
+}
+
+/// Waits until the API answers.
+pub(crate) async fn answers(address: &str) {
+    eventually("glance answers", LONG, async || match http(address, "GET", IMAGES).await {
+        Ok(answer) if answer.status == 200 => Ok(()),
+        Ok(answer) => Err(answer.head),
+        Err(error) => Err(error.to_string()),
+    })
+    .await;
 }

@@ -1,8 +1,9 @@
 //! What is shown, step by step.
 
+use etcstack_tests::Requests;
+
 use crate::home::Home;
-use crate::requests::Stream;
-use crate::services::{LONG, Service, Services};
+use crate::services::{IMAGES, LONG, Service, Services, answers};
 use crate::show::{Clock, Show, say};
 
 const CINDER: &str = "controller/cinder/cinder.conf";
@@ -44,7 +45,7 @@ pub(crate) async fn one_variable(home: &mut Home, services: &mut Services, show:
 
 pub(crate) async fn a_stream_of_requests(home: &mut Home, services: &mut Services, show: &Show) {
     show.title("A graceful reload under a stream of requests");
-    let stream = Stream::start(&services.glance_address());
+    let stream = Requests::start(&services.glance_address(), IMAGES, "\"images\"");
     say("four clients ask for the list of images, each time on a new connection");
     let glance = &mut services.glance;
     let clock = home.put(&[(&format!("{GLANCE}/DEFAULT/limit_param_default"), "50")]).await;
@@ -52,8 +53,8 @@ pub(crate) async fn a_stream_of_requests(home: &mut Home, services: &mut Service
     // Each of the two workers reads its files anew.
     glance.evidence(clock, "glance, worker 1", GLANCE_LOADS).await;
     glance.evidence(clock, "glance, worker 2", GLANCE_LOADS).await;
-    crate::requests::answers(&services.glance_address()).await;
-    let outcome = stream.stop();
+    answers(&services.glance_address()).await;
+    let outcome = stream.stop().await;
     let text = format!("{} requests answered, {} failed", outcome.answered, outcome.failed.len());
     clock.evidence("clients", &text);
     assert!(outcome.failed.is_empty(), "requests failed: {:?}", outcome.failed);
@@ -61,10 +62,10 @@ pub(crate) async fn a_stream_of_requests(home: &mut Home, services: &mut Service
 }
 
 pub(crate) async fn a_transaction(home: &mut Home, services: &mut Services, show: &Show) {
-    show.title("Five keys in one transaction: one signal");
+    show.title("Five keys in one transaction, four of them for a restart: one restart");
     let cinder = &mut services.cinder;
-    let (told, changed) = ("told the daemon", "Option DEFAULT.debug changed");
-    let before = (cinder.count(told), cinder.count(changed));
+    let (told, started) = ("told the daemon", "Starting cinder-scheduler node");
+    let before = (cinder.count(told), cinder.count(started));
     let option = |name: &str| format!("{CINDER}/{name}");
     let keys = [
         ("general/GLANCE_HOST".to_owned(), "localhost"),
@@ -76,14 +77,15 @@ pub(crate) async fn a_transaction(home: &mut Home, services: &mut Services, show
     let pairs: Vec<_> = keys.iter().map(|(key, value)| (key.as_str(), *value)).collect();
     let clock = home.put(&pairs).await;
     cinder.evidence(clock, "agent", "applied").await;
-    cinder.evidence(clock, "agent", told).await;
-    cinder.evidence(clock, "cinder-scheduler", changed).await;
-    // Another change behind it: had there been a second signal, it would be counted by now.
+    cinder.evidence(clock, "agent", "the daemon is started").await;
+    cinder.evidence(clock, "cinder-scheduler", started).await;
+    // Another change behind it: had there been a second action, it would be counted by now.
     let clock = home.put(&[(&option("DEFAULT/debug"), "True")]).await;
-    cinder.evidence(clock, "cinder-scheduler", changed).await;
-    let after = (cinder.count(told) - 1, cinder.count(changed) - 1);
-    assert_eq!(after, (before.0 + 1, before.1 + 1), "the transaction was told more than once");
-    say("one signal for the five, and one for the key after them");
+    cinder.evidence(clock, "agent", told).await;
+    cinder.evidence(clock, "cinder-scheduler", "Option DEFAULT.debug changed").await;
+    let after = (cinder.count(told) - 1, cinder.count(started) - 1);
+    assert_eq!(after, before, "the transaction was more than one restart");
+    say("one restart for the five, and one signal for the key after them");
 }
 
 pub(crate) async fn a_mistake(home: &mut Home, services: &mut Services, show: &Show) {
@@ -99,6 +101,6 @@ pub(crate) async fn a_mistake(home: &mut Home, services: &mut Services, show: &S
     cinder.evidence(clock, "agent", "no file changes").await;
     assert_eq!(cinder.count("told the daemon"), before, "the daemon was told of a mistake");
     assert!(cinder.agent.status().is_none(), "the daemon has ended");
-    crate::requests::answers(&services.glance_address()).await;
+    answers(&services.glance_address()).await;
     say("no signal was sent; cinder-scheduler and glance run on");
 }
