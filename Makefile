@@ -58,6 +58,13 @@ bench: release ## Measure speed, memory and rest beside a bare etcd client (REVI
 	cargo build --locked --release -p etcstack-tests --bin bench
 	target/release/bench --agent $(RELEASE)/etcstack-agent $(if $(REVISIONS),--revisions $(REVISIONS))
 
+.PHONY: chaos
+chaos: build ## Play random changes and faults (ROUNDS=50; SEED=… begins with the one of that seed)
+	ETCSTACK_CHAOS_ROUNDS=$(ROUNDS) $(if $(SEED),ETCSTACK_CHAOS_SEED=$(SEED)) \
+	  cargo test --locked -p etcstack-tests --test agent -- --nocapture --include-ignored random:: fifty
+ROUNDS ?= 50
+SEED ?=
+
 .PHONY: container-test
 container-test: release ## Check the agent as the ENTRYPOINT of real containers; needs docker's engine
 	CC_$(subst -,_,$(TARGET))=musl-gcc cargo build --locked --release --target $(TARGET) \

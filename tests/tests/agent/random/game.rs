@@ -26,6 +26,7 @@ struct Game<'a> {
     /// Whether connections can be made.
     open: bool,
     kills: usize,
+    mistakes: usize,
     breaks: usize,
     /// Up to this revision.
     compacted: i64,
@@ -59,6 +60,7 @@ pub(super) async fn play(way: Way, events: &[Event]) {
         open: true,
         kills: 0,
         breaks: 0,
+        mistakes: 0,
         compacted: 0,
     };
     for event in events {
@@ -90,7 +92,10 @@ impl Game<'_> {
             }
             Event::Burden(orders) => _ = self.change(orders).await,
             Event::Mistake => {
-                self.set([("s.conf/x/d".to_owned(), "$NO_SUCH_VARIABLE".to_owned())].into()).await;
+                // Another one each time: what is the same is no change.
+                self.mistakes += 1;
+                let value = format!("$NO_SUCH_VARIABLE_{}", self.mistakes);
+                self.set([("s.conf/x/d".to_owned(), value)].into()).await;
                 // Else the next change would take its place.
                 if self.open {
                     self.has_effect().await;
