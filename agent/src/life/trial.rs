@@ -244,6 +244,10 @@ impl Life {
         self.show_bad(&bad);
         self.failed(revision, &bad.reason);
         self.bad = Some(bad);
+        for process in &mut self.processes.0 {
+            // It was the change's fault.
+            process.faltered = false;
+        }
         let touched = std::mem::take(&mut self.touched);
         let dead = self.processes.0.iter().enumerate().filter(|(_, p)| p.child().is_none());
         let dead: Vec<_> = dead.map(|(number, _)| number).collect();
