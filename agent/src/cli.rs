@@ -100,7 +100,7 @@ pub(crate) struct RunArgs {
     #[arg(long, env = "ETCSTACK_LISTEN", value_name = "HOST:PORT|unix:PATH")]
     pub(crate) listen: Option<Listen>,
 
-    /// The daemon and its arguments, unless the manifest names them in [[process]]
+    /// The daemon and its arguments, unless the manifest names its processes
     #[arg(last = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }

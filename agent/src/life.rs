@@ -314,7 +314,7 @@ impl Life {
 
     fn next_timer(&self) -> Option<Instant> {
         let unwritten = self.unwritten.as_ref().map(|unwritten| unwritten.at);
-        let processes = self.processes.next_timer();
+        let processes = self.processes.next_timer(self.stepping.is_none());
         [unwritten, processes, self.start_by, self.follow_at].into_iter().flatten().min()
     }
 
@@ -337,7 +337,10 @@ impl Life {
                 self.begin_trial([number]);
             }
         }
-        self.tell_all(now).await?;
+        if self.stepping.is_none() {
+            // Else they would read what the steps have not prepared yet.
+            self.tell_all(now).await?;
+        }
         if self.unwritten.as_ref().is_some_and(|unwritten| unwritten.at <= now)
             && let Some(unwritten) = self.unwritten.take()
         {

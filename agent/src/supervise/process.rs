@@ -148,8 +148,8 @@ impl Process {
         self.reloader.due().is_some()
     }
 
-    fn next_timer(&self) -> Option<Instant> {
-        let reload = self.child.as_ref().and_then(|_| self.reloader.due());
+    fn next_timer(&self, tells: bool) -> Option<Instant> {
+        let reload = self.child.as_ref().filter(|_| tells).and_then(|_| self.reloader.due());
         reload.into_iter().chain(self.start_at).min()
     }
 }
@@ -180,8 +180,8 @@ impl Processes {
         pin!(any).await
     }
 
-    /// When something is to be done for one of them.
-    pub(crate) fn next_timer(&self) -> Option<Instant> {
-        self.0.iter().filter_map(Process::next_timer).min()
+    /// When something is to be done for one of them; telling them is left out where it has to wait.
+    pub(crate) fn next_timer(&self, tells: bool) -> Option<Instant> {
+        self.0.iter().filter_map(|process| process.next_timer(tells)).min()
     }
 }
