@@ -26,8 +26,8 @@ pub(crate) struct Bad {
     pub(crate) state: String,
     /// [`common_of`] it, if the change that failed was a change of that.
     pub(crate) common: Option<String>,
-    /// All layers of the replica that has tried it.
-    pub(crate) role: String,
+    /// What the replica that has tried it reads of the store, as a digest.
+    pub(crate) view: String,
     /// Where the replica that has tried it had read it.
     pub(crate) revision: i64,
     /// Where it had read the state that was good before.
@@ -63,6 +63,16 @@ pub(crate) fn common_of(entries: &Entries, manifest: &Manifest) -> String {
     digest(shared.iter().filter(|(key, _)| key.starts_with(&own) || referred.contains(*key)))
 }
 
+/// What tells replicas that read the same part of the store from those that do not: others come to
+/// another digest of the same state.
+fn view_of(manifest: &Manifest) -> String {
+    let layers = manifest.layers.to_string();
+    let exported = manifest.environment.export.iter().map(String::as_str);
+    let parts = [layers.as_str()].into_iter().chain(manifest.texts()).chain(exported);
+    let parts: Vec<_> = parts.map(|part| (part.to_owned(), Vec::new())).collect();
+    digest(parts.iter().map(|(part, nothing)| (part, nothing)))
+}
+
 fn digest<'a>(entries: impl Iterator<Item = (&'a String, &'a Vec<u8>)>) -> String {
     let mut digest = Sha256::new();
     for (key, value) in entries {
@@ -87,7 +97,7 @@ impl Bad {
         Self {
             state: bad.state.clone(),
             common: (bad.common != good.common).then(|| bad.common.clone()),
-            role: manifest.layers.to_string(),
+            view: view_of(manifest),
             revision: bad.revision,
             good: good.revision,
             host: manifest.host.clone(),
@@ -110,7 +120,7 @@ impl Bad {
 
     /// Whether the mark is of no more use to replicas like us, now that another state is good.
     pub(crate) fn is_over(&self, manifest: &Manifest, good: &str) -> bool {
-        self.role == manifest.layers.to_string() && self.state != good
+        self.view == view_of(manifest) && self.state != good
     }
 
     pub(crate) fn write(&self, key: String) -> Write {

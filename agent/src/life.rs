@@ -12,7 +12,7 @@ mod tell;
 mod trial;
 mod turns;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -95,8 +95,10 @@ pub(crate) struct Life {
     on_trial: Option<Snapshot>,
     /// Whether a daemon that is not ready now was so before the change.
     blamed: bool,
-    /// The daemons that have been told of anything since they last proved good.
+    /// The daemons that know of anything that has changed since they last proved good.
     touched: BTreeSet<usize>,
+    /// What each of them was told of last.
+    told: BTreeMap<usize, Applied>,
     /// Those of them that were well before: should they die now, the change is to blame.
     blamable: BTreeSet<usize>,
     /// A mark that is being written.
@@ -202,6 +204,7 @@ impl Life {
             on_trial: None,
             blamed: false,
             touched: BTreeSet::new(),
+            told: BTreeMap::new(),
             blamable: BTreeSet::new(),
             marking: None,
             undo: Undo::default(),
@@ -332,9 +335,7 @@ impl Life {
         for number in 0..self.processes.0.len() {
             let due = self.processes.0.get(number).and_then(|process| process.start_at);
             if due.is_some_and(|at| at <= now) {
-                self.start(number, StartReason::Exit)?;
-                // Something may have changed while it was away.
-                self.begin_trial([number]);
+                self.start_or_try_again(number, StartReason::Exit);
             }
         }
         if self.stepping.is_none() {

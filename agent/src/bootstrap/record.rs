@@ -15,6 +15,9 @@ use crate::observe::Time;
 /// How many runs a record holds: an older image that comes back finds its own.
 const KEPT: usize = 20;
 
+/// How long a failure counts for the other replicas, in seconds.
+const RECENT: u64 = 60;
+
 /// What has become of a step so far: its last runs, the newest at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct Record {
@@ -79,9 +82,11 @@ impl Record {
         self.runs.iter().rev().take_while(|run| run.outcome == Outcome::Failed).count()
     }
 
-    /// Why the last run has failed, if that was another replica's and with the same files.
+    /// Why the last run has failed, if that was another replica's, with the same files, and just
+    /// now: later somebody may want it to be tried once more.
     pub(super) fn failure_elsewhere(&self, manifest: &Manifest, change: &str) -> Option<String> {
-        let last = self.runs.last().filter(|run| run.host != manifest.host);
+        let is_recent = |run: &&Run| Time::now().unix().saturating_sub(run.at.unix()) < RECENT;
+        let last = self.runs.last().filter(|run| run.host != manifest.host).filter(is_recent);
         last.filter(|run| run.change == change).and_then(|_| self.complaint())
     }
 

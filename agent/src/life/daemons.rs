@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{End, Ending, Life};
 use crate::Failure;
 use crate::observe::{SignalReason, StartReason, Time};
+use crate::supervise::LaunchError;
 
 impl Life {
     pub(super) async fn on_end(&mut self, number: usize, code: u8) -> Ending {
@@ -18,7 +19,8 @@ impl Life {
         self.show_end(number, code);
         if blame {
             let reason = format!("{name} ended with exit code {code} after the change");
-            return self.roll_back(reason, BTreeSet::from([number])).await;
+            let culprit = self.told.get(&number).cloned();
+            return self.roll_back(reason, culprit, BTreeSet::from([number])).await;
         }
         let Some(process) = self.processes.0.get_mut(number) else { return Ok(()) };
         if !process.restarts_by_itself() {
@@ -36,21 +38,36 @@ impl Life {
         self.undo.forget();
         self.good = self.applied.clone().map(|applied| self.as_good(applied));
         for number in 0..self.processes.0.len() {
-            self.start(number, StartReason::First)?;
+            self.start(number, StartReason::First).map_err(failure)?;
         }
         self.begin_trial(0..self.manifest.processes.len());
         self.settle_state();
         Ok(())
     }
 
-    pub(super) fn start(&mut self, number: usize, reason: StartReason) -> Ending {
+    fn start(&mut self, number: usize, reason: StartReason) -> Result<(), LaunchError> {
+        let can_undo = self.can_undo();
         let Some(process) = self.processes.0.get_mut(number) else { return Ok(()) };
-        process
-            .start(&self.children, &self.exported)
-            .map_err(|error| Failure::new(error.exit_code(), error))?;
+        process.start(&self.children, &self.exported)?;
         self.metrics.started(process.name(), reason, Time::now());
         self.show_start(number);
+        if can_undo {
+            // It has read what may have to go back.
+            self.touched.insert(number);
+        }
         Ok(())
+    }
+
+    /// Starts a daemon that is away; what keeps it from being started may pass.
+    pub(super) fn start_or_try_again(&mut self, number: usize, reason: StartReason) {
+        match self.start(number, reason) {
+            Ok(()) => self.begin_trial([number]),
+            Err(error) => {
+                let Some(process) = self.processes.0.get_mut(number) else { return };
+                let pause = process.start_again();
+                tracing::error!("{error}; trying again in {pause:?}");
+            }
+        }
     }
 
     /// Stops daemons and starts them again.
@@ -65,7 +82,19 @@ impl Life {
             }
         }
         for &number in numbers {
-            self.start(number, reason)?;
+            match (self.start(number, reason), reason) {
+                (Ok(()), _) => {}
+                (Err(error), StartReason::Change) if self.can_undo() => {
+                    let processes = numbers.iter().copied().collect();
+                    let back = self.roll_back(error.to_string(), None, processes);
+                    return Box::pin(back).await;
+                }
+                (Err(error), StartReason::Rollback) => return Err(failure(error).into()),
+                (Err(error), _) => {
+                    tracing::error!("{error}");
+                    self.start_the_dead_again();
+                }
+            }
         }
         if reason == StartReason::Change {
             self.has_told(numbers);
@@ -79,4 +108,8 @@ impl Life {
         let all: Vec<_> = (0..self.processes.0.len()).collect();
         self.restart(&all, StartReason::Signal).await
     }
+}
+
+fn failure(error: LaunchError) -> Failure {
+    Failure::new(error.exit_code(), error)
 }

@@ -66,7 +66,7 @@ impl Life {
         match result {
             Ok(()) => self.act(&actions).await?,
             // None of the daemons knows of it yet.
-            Err(reason) => self.roll_back(reason, BTreeSet::new()).await?,
+            Err(reason) => self.roll_back(reason, None, BTreeSet::new()).await?,
         }
         match next {
             Some(snapshot) => self.take(snapshot, None).await,

@@ -214,16 +214,18 @@ impl Life {
         self.on_trial = self.manifest.start_without_store.then_some(snapshot);
         self.exported = exported;
         self.set_inputs(scope, mask);
-        self.follow_up(actions, was_ready).await
+        self.follow_up(actions, is_change.then_some(was_ready)).await
     }
 
     /// Lets the daemons follow what is on disk now, once the steps are done that this calls for.
-    async fn follow_up(&mut self, actions: Vec<Action>, was_ready: bool) -> Ending {
+    async fn follow_up(&mut self, actions: Vec<Action>, was_ready: Option<bool>) -> Ending {
         if !self.started {
             self.prepare();
             return Ok(());
         }
-        self.blame(was_ready);
+        if let Some(was_ready) = was_ready {
+            self.blame(was_ready);
+        }
         let is_told = actions.iter().any(|action| *action != Action::Nothing);
         if is_told && self.manifest.has_change_steps() {
             self.do_change_steps(actions);

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::{Ending, Life, Request};
 use crate::observe::SignalReason;
-use crate::supervise::{Due, Launch, commands};
+use crate::supervise::{Due, Launch, Process, commands};
+
+/// How soon a daemon is told again by a command that has failed.
+const AGAIN: Duration = Duration::from_secs(5);
 
 impl Life {
     /// Does what somebody asks for by a signal.
@@ -74,11 +78,17 @@ impl Life {
             }
             Err(why) => {
                 let reason = format!("the reload command of {name} failed: {why}");
-                if self.can_undo() {
-                    return self.roll_back(reason, BTreeSet::from([number])).await;
+                let is_well = |p: &Process| p.child().is_some() && !p.faltered;
+                let was_well = self.processes.0.get(number).is_some_and(is_well);
+                // One that is not up yet, or has other troubles, is told once more.
+                if was_well && self.blamed && self.trial.is_none() && self.can_undo() {
+                    return self.roll_back(reason, None, BTreeSet::from([number])).await;
                 }
-                tracing::error!(revision, "{reason}");
+                tracing::error!(revision, "{reason}; trying again in {AGAIN:?}");
                 self.failed(revision, &reason);
+                if let Some(process) = self.processes.0.get_mut(number) {
+                    process.request_reload_in(revision, AGAIN);
+                }
             }
         }
         Ok(())

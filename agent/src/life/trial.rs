@@ -109,6 +109,9 @@ impl Life {
     /// Notes that daemons know of what is on disk, and puts them on trial.
     pub(super) fn has_told(&mut self, processes: &[usize]) {
         self.touched.extend(processes);
+        if let Some(applied) = &self.applied {
+            self.told.extend(processes.iter().map(|number| (*number, applied.clone())));
+        }
         // Whoever has ended by itself before has another reason for that.
         let was_well =
             |number: &&usize| self.processes.0.get(**number).is_some_and(|p| !p.faltered);
@@ -137,7 +140,9 @@ impl Life {
             return Ok(());
         };
         if self.blamed && self.can_undo() {
-            return self.roll_back(reason, trial.processes).await;
+            let told = trial.processes.iter().filter_map(|number| self.told.get(number));
+            let culprit = told.max_by_key(|applied| applied.revision).cloned();
+            return self.roll_back(reason, culprit, trial.processes).await;
         }
         let revision = self.applied.as_ref().map(|applied| applied.revision);
         tracing::error!(?revision, "{reason}");
@@ -159,24 +164,28 @@ impl Life {
             let Some(process) = self.processes.0.get_mut(number) else { continue };
             if process.child().is_none() {
                 // It is going to be started again, and to be on trial then.
-                return;
+                continue;
             }
             process.faltered = false;
             self.show_ready(number);
         }
-        self.give_back_turn();
+        if self.stepping.is_none() {
+            self.give_back_turn();
+        }
         self.approve_if_told();
     }
 
     /// What is on disk now is good, unless there is a daemon that does not know of it yet, or is on
     /// trial.
     pub(super) fn approve_if_told(&mut self) {
-        let all_know = self.stepping.is_none() && !self.processes.0.iter().any(Process::owes);
+        let knows = |process: &Process| process.child().is_some() && !process.owes();
+        let all_know = self.stepping.is_none() && self.processes.0.iter().all(knows);
         if !self.started || self.trial.is_some() || !all_know {
             return;
         }
         self.undo.forget();
         self.touched.clear();
+        self.told.clear();
         self.blamable.clear();
         self.blamed = false;
         if let Some(applied) = self.applied.clone() {
@@ -220,19 +229,36 @@ impl Life {
 
     /// Brings back the last good files, and starts the daemons on them once more: these, and all
     /// that have been told of anything since.
-    pub(super) async fn roll_back(&mut self, reason: String, processes: BTreeSet<usize>) -> Ending {
+    ///
+    /// The culprit is what the daemon was told of; `None` for what is on disk. Something newer that
+    /// no daemon knows of yet is not to blame, and has its turn after this.
+    pub(super) async fn roll_back(
+        &mut self,
+        reason: String,
+        culprit: Option<Applied>,
+        processes: BTreeSet<usize>,
+    ) -> Ending {
         self.trial = None;
+        // Steps of something newer would prepare what goes away now.
+        self.stepping = None;
         let (Some(applied), Some(good)) = (self.applied.take(), self.good.as_ref()) else {
             // After a fault of ours nobody knows what was good.
             self.start_the_dead_again();
             return Ok(());
         };
-        let revision = applied.revision;
+        let culprit = culprit.unwrap_or_else(|| applied.clone());
+        let revision = culprit.revision;
+        if applied.state != culprit.state || self.newest.as_ref() != Some(&culprit.state) {
+            self.follow_at = Some(Instant::now());
+        }
         tracing::error!(revision, "{reason}: the last good files come back");
         self.metrics.rolled_back();
         let was_good = good.applied.revision;
-        let bad = Bad::new(&self.manifest, &applied, &good.applied, reason);
-        self.mark_bad(&bad);
+        let is_good = culprit.state == good.applied.state;
+        let bad = Bad::new(&self.manifest, &culprit, &good.applied, reason);
+        if !is_good {
+            self.mark_bad(&bad);
+        }
         self.restore().await;
         let Some(good) = self.good.as_ref() else { return Ok(()) };
         self.exported.clone_from(&good.exported);
@@ -242,9 +268,12 @@ impl Life {
         self.on_trial = None;
         self.blamed = false;
         self.blamable.clear();
-        self.show_bad(&bad);
+        self.told.clear();
         self.failed(revision, &bad.reason);
-        self.bad = Some(bad);
+        if !is_good {
+            self.show_bad(&bad);
+            self.bad = Some(bad);
+        }
         for process in &mut self.processes.0 {
             // It was the change's fault.
             process.faltered = false;

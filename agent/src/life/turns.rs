@@ -83,7 +83,7 @@ impl Life {
         } else {
             self.see(newest, waiting.backoff).await
         };
-        if self.trial.is_none() {
+        if self.trial.is_none() && self.stepping.is_none() {
             self.give_back_turn();
         }
         ending

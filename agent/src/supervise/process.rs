@@ -130,6 +130,11 @@ impl Process {
         self.start_at = self.start_at.map(|at| at.min(now));
     }
 
+    /// Notes that it has to hear of a revision after a while.
+    pub(crate) fn request_reload_in(&mut self, revision: i64, pause: Duration) {
+        self.reloader.request(revision, Instant::now() + pause);
+    }
+
     /// Tells it what is due.
     pub(crate) fn tell(&mut self, now: Instant) -> Due {
         match &self.child {
