@@ -224,3 +224,43 @@ async fn the_mark_tells_what_and_no_value() {
     }
     assert!(matches!(record["revision"], Value::Number(_)), "{record}");
 }
+
+/// What comes while a bad change is on trial may be the remedy: the daemon does not know of it yet.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_during_the_trial_is_not_blamed() {
+    let ready = "timeout = '60s'\nsettle = '6s'";
+    let reload = "min_interval = '20s'";
+    for remedy in [None, Some("ready-after:1")] {
+        let stage = Stage::loaded().await;
+        let replica = Replica::new(&stage, "n1", Manifest { ready, reload, ..USUAL });
+        let mut process = replica.start(&[]).await;
+        replica.settled(0).await;
+        stage.set(&[(ORDERS, Some("die-after:3000:4"))]).await;
+        process.wait_for_line("n1 got HUP", PATIENCE).await;
+        let revision = stage.set(&[(ORDERS, remedy)]).await;
+        process.wait_for_line("the last good files come back", PATIENCE).await;
+        replica.settled(revision).await;
+        assert_eq!(replica.read("etc/s.conf").contains("ready-after"), remedy.is_some());
+        assert!(!replica.read("etc/s.conf").contains("die-after"));
+        eventually("no mark", PATIENCE, async || stage.record(BAD).await.is_none()).await;
+        assert_eq!(process.status(), None);
+    }
+}
+
+/// What is given to the daemon may keep it from being started at all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_cannot_be_started_after_a_change() {
+    let stage = Stage::loaded().await;
+    stage.etcd.put("general/LARGE", "1").await;
+    let more = "[environment]\nexport = ['LARGE']\n";
+    let replica = Replica::new(&stage, "n1", Manifest { more, ..USUAL });
+    let process = replica.start(&[]).await;
+    replica.settled(0).await;
+    // Linux takes 128 KiB for one variable.
+    stage.etcd.put("general/LARGE", vec![b'x'; 200_000]).await;
+    replica.state("rolled_back").await;
+    assert_eq!(process.status(), None);
+    stage.etcd.put("general/LARGE", "2").await;
+    let revision = stage.set(&[("s.conf/x/a", Some("1"))]).await;
+    replica.settled(revision).await;
+}

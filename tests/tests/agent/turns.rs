@@ -77,6 +77,16 @@ async fn as_many_as_the_manifest_allows() {
     assert!((2..=3).contains(&most), "{most} were down");
 }
 
+/// The turn lasts through the steps that the change calls for.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_steps_never_more_than_one_is_down() {
+    let stage = Stage::loaded().await;
+    let more = "[[bootstrap]]\nname = 'sync'\nonce_per = 'change'\nfiles = ['s.conf']\n\
+                command = ['sleep', '0.3']\n";
+    let most = change_all(&stage, 4, Manifest { more, ..RESTARTS }, "ready-after:500").await;
+    assert_eq!(most, 1);
+}
+
 /// What the daemons are given is changed as their files are: one after the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_variable_of_the_environment_is_changed_in_turn() {
