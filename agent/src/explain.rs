@@ -16,10 +16,17 @@ use tokio::time::Instant;
 
 use self::explanation::{Explanation, Origin, Question};
 use crate::cli::{ExplainArgs, Output};
-use crate::manifest::Target;
+use crate::manifest::{Manifest, Target};
 use crate::reconcile::Reconciler;
 use crate::render::first_state;
 use crate::{Failure, Setup, defaults};
+
+/// What the catalog knows of an option; it can only add to what names give away.
+fn catalog_says_secret(manifest: &Manifest, option: Option<&OptionName>) -> Option<bool> {
+    let (catalog, option) = (manifest.catalog.as_ref()?, option?);
+    let section = option.section.as_deref().unwrap_or_default();
+    catalog.is_secret(section, &option.option).filter(|secret| *secret)
+}
 
 /// Explains one option by the first whole state of the store.
 pub(crate) fn run(setup: Setup, args: &ExplainArgs) -> Result<ExitCode, Failure> {
@@ -67,7 +74,7 @@ fn explain(
         option,
         default: default.as_ref().map(|(path, bytes)| (path.as_path(), bytes.as_slice())),
         environment: crate::environment(),
-        secret: None,
+        secret: catalog_says_secret(manifest, option),
     };
     let explanation = question.answer(snapshot).map_err(|problems| Failure::new(65, problems))?; // EX_DATAERR
     check_asked(target, option, explanation.from.as_ref())?;
