@@ -84,6 +84,10 @@ impl Life {
         for &number in numbers {
             match (self.start(number, reason), reason) {
                 (Ok(()), _) => {}
+                (Err(error), _) if error.may_pass() => {
+                    tracing::error!("{error}; trying again");
+                    self.start_the_dead_again();
+                }
                 (Err(error), StartReason::Change) if self.can_undo() => {
                     let processes = numbers.iter().copied().collect();
                     let back = self.roll_back(error.to_string(), None, processes);

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, IsTerminal};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use nix::libc;
 use thiserror::Error;
 
 use crate::sys::{self, Identity};
@@ -41,6 +42,12 @@ pub(crate) struct LaunchError {
 }
 
 impl LaunchError {
+    /// Whether it is the system that has no room at the moment, whatever was to be started.
+    pub(crate) fn may_pass(&self) -> bool {
+        let busy = [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE];
+        self.source.raw_os_error().is_some_and(|code| busy.contains(&code))
+    }
+
     pub(crate) fn exit_code(&self) -> u8 {
         if self.source.kind() == ErrorKind::NotFound { 127 } else { 126 }
     }
