@@ -123,8 +123,9 @@ pub(crate) struct RenderArgs {
 
 #[derive(Args)]
 pub(crate) struct ExplainArgs {
+    /// It reads the store as `render` does.
     #[command(flatten)]
-    pub(crate) common: CommonArgs,
+    pub(crate) reads: RenderArgs,
 
     /// The option, as the end of its key: FILE/SECTION/OPTION, FILE/OPTION before the first section
     /// of a file, or FILE for a whole text
@@ -138,16 +139,6 @@ pub(crate) struct ExplainArgs {
     /// Print secrets as they are
     #[arg(long)]
     pub(crate) show_secrets: bool,
-
-    /// How long to wait for the store and the first state before giving up
-    #[arg(
-        long,
-        env = "ETCSTACK_START_TIMEOUT",
-        value_name = "TIME",
-        default_value = "60s",
-        value_parser = etcstack_store::args::duration
-    )]
-    pub(crate) start_timeout: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

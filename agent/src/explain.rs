@@ -33,7 +33,7 @@ pub(crate) fn run(setup: Setup, args: &ExplainArgs) -> Result<ExitCode, Failure>
     let Setup { store, reconciler, runtime } = setup;
     let (file, option) = parse(&args.name)?;
     let target = target(&reconciler, file)?;
-    let deadline = Instant::now() + args.start_timeout;
+    let deadline = Instant::now() + args.reads.start_timeout;
     let snapshot = runtime.block_on(first_state(&store, reconciler.view(), deadline));
     runtime.shutdown_background();
     let mut explanation = explain(&reconciler, &target, option.as_ref(), &snapshot?)?;

@@ -55,7 +55,7 @@ fn main() -> ExitCode {
             start(&args.common, None).and_then(|setup| render::run(setup, args))
         }
         Command::Explain(args) => {
-            start(&args.common, None).and_then(|setup| explain::run(setup, args))
+            start(&args.reads.common, None).and_then(|setup| explain::run(setup, args))
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
