@@ -113,6 +113,7 @@ fn start(args: &cli::CommonArgs, command: Option<&[OsString]>) -> Result<Setup, 
     let mut manifest = manifest::Manifest::load(args)?;
     if let Some(command) = command {
         manifest = manifest.with_command(command)?;
+        manifest.check_accounts()?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

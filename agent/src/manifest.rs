@@ -206,6 +206,15 @@ impl Manifest {
         })
     }
 
+    /// Checks that we may become all the users that programs are to run as.
+    pub(crate) fn check_accounts(&self) -> Result<(), Failure> {
+        let of_processes = self.processes.iter().map(|process| &process.account);
+        let of_steps = self.bootstrap.iter().map(|step| &step.account);
+        let mut accounts = of_processes.chain(of_steps).chain([&self.checks.account]);
+        let forbidden = accounts.find_map(|account| account.forbidden.as_ref());
+        forbidden.map_or(Ok(()), |why| Err(Failure::new(77, why))) // EX_NOPERM
+    }
+
     /// Gives the daemon of the command line to a manifest that names none itself.
     pub(crate) fn with_command(mut self, command: &[OsString]) -> Result<Self, Failure> {
         let in_manifest = self.processes.iter().all(|process| !process.command.is_empty());

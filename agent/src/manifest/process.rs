@@ -143,7 +143,7 @@ impl AccountEntry {
         }
     }
 
-    /// Checks that we may become that user.
+    /// Who that is, and whether we may become that user.
     pub(super) fn account(self) -> Result<Account, Failure> {
         let no_new_privs = self.no_new_privs.unwrap_or(false);
         if self.user.is_none() && self.group.is_none() && self.groups.is_none() {
@@ -160,15 +160,13 @@ impl AccountEntry {
             Failure::new(78, message) // EX_CONFIG
         })?;
         let groups = self.groups.unwrap_or_else(|| groups_of(name.as_ref().map(|n| &*n.0), group));
-        let identity = Identity { user, group, groups };
-        let identity = if own_user.is_root() {
-            Some(identity)
-        } else if (user, group) == (own_user, own_group) {
-            None
-        } else {
-            return Err(not_root(user, name.map(|(name, _)| name)));
-        };
-        Ok(Account { identity, name, no_new_privs })
+        let account = Account { name, no_new_privs, ..Account::default() };
+        if own_user.is_root() {
+            return Ok(Account { identity: Some(Identity { user, group, groups }), ..account });
+        }
+        let is_own = (user, group) == (own_user, own_group);
+        let forbidden = (!is_own).then(|| not_root(user, account.name.as_ref()));
+        Ok(Account { forbidden, ..account })
     }
 }
 
@@ -177,13 +175,12 @@ fn groups_of(user: Option<&str>, group: Gid) -> Vec<Gid> {
     name.and_then(|name| getgrouplist(&name, group).ok()).unwrap_or_else(|| vec![group])
 }
 
-fn not_root(user: Uid, name: Option<String>) -> Failure {
-    let name = name.unwrap_or_else(|| user.to_string());
-    let message = format!(
+fn not_root(user: Uid, name: Option<&(String, std::path::PathBuf)>) -> String {
+    let name = name.map_or_else(|| user.to_string(), |(name, _)| name.clone());
+    format!(
         "the manifest wants a program to run as the user {name}, and the agent is not root; start \
          it as root, or as that user and with that user's own group"
-    );
-    Failure::new(77, message) // EX_NOPERM
+    )
 }
 
 /// What may be said of all processes, and of each.

@@ -31,6 +31,8 @@ pub(crate) struct Account {
     pub(crate) name: Option<(String, std::path::PathBuf)>,
     /// It cannot gain rights by setuid programs such as sudo.
     pub(crate) no_new_privs: bool,
+    /// Why we may not become that user, for those who are to start something.
+    pub(crate) forbidden: Option<String>,
 }
 
 /// Why a program does not run. Exit codes as shells have them: 127 not found, 126 not executable.

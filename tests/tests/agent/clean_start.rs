@@ -197,6 +197,14 @@ async fn the_agent_itself_without_root() {
     assert_ne!(process.wait(PATIENCE).await.code(), Some(0));
     process.wait_for_line("not root", PATIENCE).await;
     assert!(!process.lines().iter().any(|line| line.starts_with("started")));
+    // Whoever only writes the files need not become anybody.
+    let mut render = Command::new(&program);
+    render.args(["render", "--store", &stage.etcd.url(), "--manifest"]);
+    render.arg(stage.path("agent.toml")).env("ETCSTACK_STATE_DIR", text(&stage.path("state")));
+    let mut setpriv = Command::new("setpriv");
+    setpriv.args(["--reuid", "1", "--regid", "1", "--clear-groups"]);
+    let mut process = Process::spawn(&mut wrap(setpriv, &render));
+    assert_eq!(process.wait(PATIENCE).await.code(), Some(0), "{:?}", process.lines());
 }
 
 #[tokio::test(flavor = "multi_thread")]
