@@ -2,18 +2,20 @@
 
 mod record;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use etcstack_config::key::escape;
-use etcstack_store::{Event, Follower, Store, StoreError, Turn, Turns, View};
+use etcstack_store::{Event, Follower, Outcome, Store, StoreError, Turn, Turns, View};
+pub(crate) use record::change_of;
 use record::{Record, Run};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::time::{Instant, sleep};
 
 use crate::life::Inputs;
 use crate::manifest::{Manifest, Step};
 use crate::observe::{Board, Metrics, StepOutcome, StepState};
-use crate::supervise::commands::{Ran, run_unless};
+use crate::supervise::commands::{Keep, Ran, run_unless};
 use crate::supervise::{Children, Launch};
 
 /// How long one read of a record may take before it counts as failed.
@@ -30,6 +32,20 @@ pub(crate) struct Bootstrap<'a> {
     pub(crate) children: &'a Children,
     pub(crate) board: &'a Board,
     pub(crate) metrics: &'a Metrics,
+    /// Held as long as a step of ours runs: the lock in the store does not tell two steps of the
+    /// same replica apart.
+    pub(crate) own: &'a Arc<Mutex<()>>,
+}
+
+/// What a step is done for, which says how patient it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// The first start. There is a pause after a failure, which all replicas keep.
+    Start,
+    /// A change, which is undone after a failure.
+    Change,
+    /// Going back from a change. The daemons may be down: nobody waits for a store that is away.
+    Rollback,
 }
 
 /// Why a step is not done.
@@ -42,16 +58,42 @@ pub(crate) enum NotDone {
     LockLost,
 }
 
+/// How waiting for the lock ends.
+enum Locked {
+    /// The step is done, for these files.
+    Done(String),
+    /// It is ours to look at what is on record.
+    Ours(Lock, Record),
+}
+
+/// The right to run a step. It comes free when nobody has it any more, at the latest when the last
+/// process of a step that was cancelled is gone.
+struct Lock {
+    turn: Option<Turn>,
+    _own: OwnedMutexGuard<()>,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let Some(turn) = self.turn.take() else { return };
+        // At the very end of the agent it is left to the lease.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(turn.release(Vec::new()));
+        }
+    }
+}
+
 impl Bootstrap<'_> {
     /// Does a step, or waits until another replica has done it. Goes on through whatever fails, and
-    /// tries a step that has failed again at once when the configuration changes.
+    /// tries a step that has failed again at once when the configuration changes. Returns
+    /// [`change_of`] the files that it was done for.
     ///
     /// A change of the configuration does not interrupt a step that runs.
-    pub(crate) async fn ensure(&self, step: &Step, inputs: &mut watch::Receiver<Inputs>) {
+    pub(crate) async fn ensure(&self, step: &Step, inputs: &mut watch::Receiver<Inputs>) -> String {
         loop {
             self.show(step, StepState::Waiting, "");
-            match self.try_once(step, inputs, true).await {
-                Ok(()) => return,
+            match self.try_once(step, inputs, Occasion::Start).await {
+                Ok(change) => return change,
                 Err(NotDone::Store(error)) => {
                     tracing::error!(step = step.name, %error, "the record of the step cannot be kept");
                     self.show(step, StepState::Waiting, &error.to_string());
@@ -63,18 +105,18 @@ impl Bootstrap<'_> {
         }
     }
 
-    /// Does a step once, if it is to be done and nobody else does it. With `patience` there is a
-    /// pause after a failure, which all replicas keep.
+    /// Does a step once, if it is to be done and nobody else does it. Returns [`change_of`] the
+    /// files that it was done for.
     pub(crate) async fn try_once(
         &self,
         step: &Step,
         inputs: &mut watch::Receiver<Inputs>,
-        patience: bool,
-    ) -> Result<(), NotDone> {
+        occasion: Occasion,
+    ) -> Result<String, NotDone> {
         inputs.borrow_and_update();
         let result = match self.store {
-            Store::Dir(_) => self.without_record(step, inputs, patience).await,
-            Store::Etcd(_) | Store::Memory(_) => self.under_lock(step, inputs, patience).await,
+            Store::Dir(_) => self.without_record(step, inputs, occasion).await,
+            Store::Etcd(_) | Store::Memory(_) => self.under_lock(step, inputs, occasion).await,
         };
         if result.is_ok() {
             self.show(step, StepState::Done, "");
@@ -86,74 +128,109 @@ impl Bootstrap<'_> {
         &self,
         step: &Step,
         inputs: &mut watch::Receiver<Inputs>,
-        patience: bool,
-    ) -> Result<(), NotDone> {
+        occasion: Occasion,
+    ) -> Result<String, NotDone> {
+        let lock = Arc::new(Lock { turn: None, _own: self.own.clone().lock_owned().await });
         tracing::info!(step = step.name, "a directory keeps no records: done at each start");
-        let result =
-            self.run(step, inputs, None).await.and_then(|ran| ran.check().map_err(NotDone::Failed));
+        let change = change_of(self.manifest, step);
+        let result = self
+            .run(step, inputs, &lock)
+            .await
+            .and_then(|ran| ran.check().map_err(NotDone::Failed));
         if let Err(NotDone::Failed(why)) = &result {
             self.complain(step, why);
-            if patience {
+            if occasion == Occasion::Start {
                 pause(LONGEST_PAUSE / 4, inputs).await;
             }
         }
-        result
+        result.map(|()| change)
     }
 
     async fn under_lock(
         &self,
         step: &Step,
         inputs: &mut watch::Receiver<Inputs>,
-        patience: bool,
-    ) -> Result<(), NotDone> {
-        let change = record::change_of(self.manifest, step);
-        let is_done = |record: &Record| record.is_done(step, self.manifest, &change);
-        let Some(turn) = self.lock(step, is_done).await? else { return Ok(()) };
-        let mut record = self.read(step).await?;
-        if is_done(&record) {
-            let _ = turn.release(Vec::new()).await;
-            return Ok(());
+        occasion: Occasion,
+    ) -> Result<String, NotDone> {
+        let (lock, mut record) = match self.lock(step, occasion).await? {
+            Locked::Done(change) => return Ok(change),
+            Locked::Ours(lock, record) => (Arc::new(lock), record),
+        };
+        let change = change_of(self.manifest, step);
+        if self.is_done(step, &record, &change) {
+            return Ok(change);
         }
-        if !patience && let Some(why) = record.failure_elsewhere(self.manifest, &change) {
+        if occasion != Occasion::Start
+            && let Some(why) = record.failure_elsewhere(self.manifest, &change)
+        {
             // The others need not do again what makes this a bad change.
-            let _ = turn.release(Vec::new()).await;
             self.show(step, StepState::Failed, &why);
             return Err(NotDone::Failed(why));
         }
+        let run = Run::begun(self.manifest, &change);
+        record.add(run.clone());
+        self.note(step, &lock, &record).await?;
         let begun = Instant::now();
-        let ran = self.run(step, inputs, Some(&turn)).await;
+        let ran = self.run(step, inputs, &lock).await;
         let Err(why) = ran.and_then(|ran| ran.check().map_err(NotDone::Failed)) else {
-            record.add(Run::new(self.manifest, change, begun.elapsed(), None));
+            record.add(run.ended(begun.elapsed(), None));
             self.metrics.step_ended(&step.name, StepOutcome::Done);
             tracing::info!(step = step.name, took = ?begun.elapsed(), "the step is done");
-            let write = record.write(self.key(step));
-            return turn.release(vec![write]).await.map_err(NotDone::Store);
+            return self.finish(step, lock, &record).await.map(|()| change);
         };
         if let NotDone::Failed(why) = &why {
             self.complain(step, why);
-            record.add(Run::new(self.manifest, change, begun.elapsed(), Some(why)));
+            record.add(run.ended(begun.elapsed(), Some(why)));
             // Whoever tries next, all replicas together do not try more often than this.
-            let write = record.write(self.key(step));
-            if let Err(error) = self.store.commit(&[turn.expect()], &[write]).await {
-                tracing::warn!(step = step.name, %error, "the other replicas cannot be told");
+            if self.note(step, &lock, &record).await.is_err() {
+                tracing::warn!(step = step.name, "the other replicas cannot be told");
             }
-            if patience {
+            if occasion == Occasion::Start {
                 pause(pause_after(record.failures()), inputs).await;
             }
-            let _ = turn.release(Vec::new()).await;
         }
         Err(why)
     }
 
-    /// Waits for the lock; `None` if the step turns out to be done by another.
-    async fn lock(
-        &self,
-        step: &Step,
-        is_done: impl Fn(&Record) -> bool,
-    ) -> Result<Option<Turn>, NotDone> {
+    /// Writes the record, as long as the lock is ours.
+    async fn note(&self, step: &Step, lock: &Lock, record: &Record) -> Result<(), NotDone> {
+        let Some(turn) = &lock.turn else { return Ok(()) };
+        let write = record.write(self.key(step));
+        match self.store.commit(&[turn.expect()], &[write]).await {
+            Ok(Outcome::Committed(_)) => Ok(()),
+            Ok(Outcome::Conflict) => Err(NotDone::LockLost),
+            Err(error) => {
+                tracing::warn!(step = step.name, %error, "the record cannot be written");
+                Err(NotDone::Store(error))
+            }
+        }
+    }
+
+    /// Gives the lock back in one transaction with the record: nobody does the step again.
+    async fn finish(&self, step: &Step, lock: Arc<Lock>, record: &Record) -> Result<(), NotDone> {
+        // The command has ended, and what it held with it.
+        let turn = Arc::into_inner(lock).and_then(|mut lock| lock.turn.take());
+        let Some(turn) = turn else { return Err(NotDone::LockLost) };
+        turn.release(vec![record.write(self.key(step))]).await.map_err(NotDone::Store)
+    }
+
+    fn is_done(&self, step: &Step, record: &Record, change: &str) -> bool {
+        record.is_done(step.once_per, self.manifest.image.as_deref(), change)
+    }
+
+    /// What a record says that the step is done for, if that is what is on disk now.
+    fn done_for(&self, step: &Step, record: &Record) -> Option<String> {
+        let change = change_of(self.manifest, step);
+        self.is_done(step, record, &change).then_some(change)
+    }
+
+    /// Waits for the lock, or until the step turns out to be done by another.
+    async fn lock(&self, step: &Step, occasion: Occasion) -> Result<Locked, NotDone> {
+        let own = self.own.clone().lock_owned().await;
         let mut records = self.store.follow(self.view(step));
-        if self.first(step, &mut records).await.is_some_and(|record| is_done(&record)) {
-            return Ok(None);
+        let first = self.first(step, &mut records, occasion).await?;
+        if let Some(change) = first.and_then(|record| self.done_for(step, &record)) {
+            return Ok(Locked::Done(change));
         }
         let (service, name) = (escape(&self.manifest.service), escape(&step.name));
         let prefix = format!("_etcstack/locks/bootstrap/{service}/{name}/");
@@ -164,30 +241,54 @@ impl Bootstrap<'_> {
             tracing::info!(step = step.name, "waiting for {holder}, which does this step");
             self.show(step, StepState::Waiting, &format!("{holder} does it"));
         };
-        let done = async {
-            while let Some(event) = records.next().await {
-                if let Event::State(snapshot) = event {
+        let turn = tokio::select! {
+            turn = lock.take(on_wait) => turn.map_err(NotDone::Store)?,
+            done = self.done_elsewhere(step, records, occasion) => return done.map(Locked::Done),
+        };
+        let lock = Lock { turn: Some(turn), _own: own };
+        let record = self.read(step).await?;
+        Ok(Locked::Ours(lock, record))
+    }
+
+    /// Waits until another replica has done the step.
+    async fn done_elsewhere(
+        &self,
+        step: &Step,
+        mut records: Follower,
+        occasion: Occasion,
+    ) -> Result<String, NotDone> {
+        while let Some(event) = records.next().await {
+            match event {
+                Event::State(snapshot) => {
                     let record = Record::read(&snapshot.entries, &self.key(step));
-                    if is_done(&record) {
-                        return;
+                    if let Some(change) = self.done_for(step, &record) {
+                        return Ok(change);
                     }
                     self.report(step, &record);
                 }
+                Event::Lost(error) if occasion == Occasion::Rollback => {
+                    return Err(NotDone::Store(error));
+                }
+                Event::Lost(_) | Event::Loading | Event::Back => {}
             }
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            turn = lock.take(on_wait) => turn.map(Some).map_err(NotDone::Store),
-            () = done => Ok(None),
         }
+        std::future::pending().await
     }
 
     /// The record as it is now. Whatever keeps it from being read is the lock's business to tell.
-    async fn first(&self, step: &Step, records: &mut Follower) -> Option<Record> {
-        loop {
-            match records.next().await? {
+    async fn first(
+        &self,
+        step: &Step,
+        records: &mut Follower,
+        occasion: Occasion,
+    ) -> Result<Option<Record>, NotDone> {
+        while let Some(event) = records.next().await {
+            match event {
                 Event::State(snapshot) => {
-                    return Some(Record::read(&snapshot.entries, &self.key(step)));
+                    return Ok(Some(Record::read(&snapshot.entries, &self.key(step))));
+                }
+                Event::Lost(error) if occasion == Occasion::Rollback => {
+                    return Err(NotDone::Store(error));
                 }
                 Event::Lost(error) => {
                     tracing::warn!(step = step.name, %error, "waiting for the store");
@@ -195,6 +296,7 @@ impl Bootstrap<'_> {
                 Event::Loading | Event::Back => {}
             }
         }
+        Ok(None)
     }
 
     async fn read(&self, step: &Step) -> Result<Record, NotDone> {
@@ -207,12 +309,12 @@ impl Bootstrap<'_> {
         &self,
         step: &Step,
         inputs: &watch::Receiver<Inputs>,
-        turn: Option<&Turn>,
+        lock: &Arc<Lock>,
     ) -> Result<Ran, NotDone> {
         self.show(step, StepState::Running, "");
         tracing::info!(step = step.name, "the step begins");
         let Inputs { exported: mut environment, mask, .. } = inputs.borrow().clone();
-        if let Some(turn) = turn {
+        if let Some(turn) = &lock.turn {
             // For what the step writes to: it can refuse a step that comes too late.
             environment.push(("ETCSTACK_FENCING_TOKEN".into(), turn.token().to_string()));
         }
@@ -222,14 +324,16 @@ impl Bootstrap<'_> {
             environment,
             piped: true,
         };
-        let on_line = |line: &str| tracing::info!(step = step.name, "{}", mask.hide(line));
+        let on_line = |line: &str| tracing::info!(step = step.name, "{line}");
         let lost = async {
-            match turn {
+            match &lock.turn {
                 Some(turn) => turn.lost().await,
                 None => std::future::pending().await,
             }
         };
-        let ran = run_unless(self.children, &launch, step.timeout, lost, on_line).await;
+        let keep: Keep = lock.clone();
+        let (children, limit) = (self.children, step.timeout);
+        let ran = run_unless(children, &launch, limit, Some(keep), lost, &mask, on_line).await;
         match ran {
             Ok(Ran::Forbidden) => {
                 self.metrics.step_ended(&step.name, StepOutcome::LockLost);

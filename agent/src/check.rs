@@ -4,11 +4,15 @@
 //! those of the revision, and the others as they are.
 
 use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use crate::apply::{Attributes, Difference, read_regular, unique, write_file};
+use crate::bad::hex;
 use crate::manifest::{Manifest, Target};
 use crate::mask::Mask;
 use crate::supervise::commands::{Ran, run};
@@ -59,14 +63,33 @@ pub(crate) async fn check(
             environment: environment.to_owned(),
             piped: true,
         };
-        let on_line = |line: &str| tracing::info!(check = name, "{}", mask.hide(line));
-        let ran = run(children, &launch, Some(manifest.checks.timeout), on_line).await;
+        let on_line = |line: &str| tracing::info!(check = name, "{line}");
+        let ran = run(children, &launch, Some(manifest.checks.timeout), mask, on_line).await;
         let result = ran.map_err(|error| error.to_string()).and_then(Ran::check);
         if let Err(reason) = result {
             problems.push(format!("the check {name} says no: {reason}; its output is in the log"));
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(CheckError::Failed(problems.join("\n"))) }
+}
+
+/// What tells these differences from others, for checks that need not be run twice.
+pub(crate) fn digest(differences: &[Difference<'_>], environment: &[(String, String)]) -> String {
+    let mut digest = Sha256::new();
+    let mut add = |part: &[u8]| {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    };
+    for change in differences {
+        add(change.wanted.target.path.as_os_str().as_bytes());
+        add(&[u8::from(change.wanted.bytes.is_some())]);
+        add(change.wanted.bytes.as_deref().unwrap_or_default());
+    }
+    for (name, value) in environment {
+        add(name.as_bytes());
+        add(value.as_bytes());
+    }
+    hex(&digest.finalize())
 }
 
 /// `{staged}` stands for the directory, `{file}` for the file there.

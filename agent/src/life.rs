@@ -21,10 +21,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use etcstack_store::{Event, Follower, Snapshot, Store, StoreError, Turn};
+use etcstack_store::{Event, Follower, Snapshot, Store, Turn};
 pub(crate) use prepare::Inputs;
 use prepare::Stepping;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use trial::Trial;
@@ -101,6 +101,8 @@ pub(crate) struct Life {
     told: BTreeMap<usize, Applied>,
     /// Those of them that were well before: should they die now, the change is to blame.
     blamable: BTreeSet<usize>,
+    /// What has passed the checks last: it may have to wait for its turn.
+    checked: Option<String>,
     /// A mark that is being written.
     marking: Option<JoinHandle<()>>,
     /// The files as they were when the daemons last proved good.
@@ -120,6 +122,8 @@ pub(crate) struct Life {
     preparing: Option<Later<Result<(), Failure>>>,
     /// What has to happen before the daemons follow a change.
     stepping: Option<Stepping>,
+    /// Held as long as a step runs, also one that was cancelled and has not ended yet.
+    own_steps: Arc<Mutex<()>>,
     inputs: watch::Sender<Inputs>,
     started: bool,
     /// Started on the last good state, without the store.
@@ -161,8 +165,8 @@ enum Happening {
     Ended(usize, u8),
     Timer,
     Prepared(Result<(), Failure>),
-    Stepped(Result<(), String>),
-    Turn(Result<Turn, StoreError>),
+    Stepped(Result<Option<Turn>, String>),
+    Turn(Turn),
     Verdict(Result<(), String>),
     Store(Option<Event>),
 }
@@ -206,6 +210,7 @@ impl Life {
             touched: BTreeSet::new(),
             told: BTreeMap::new(),
             blamable: BTreeSet::new(),
+            checked: None,
             marking: None,
             undo: Undo::default(),
             good: None,
@@ -216,6 +221,7 @@ impl Life {
             follow_at: None,
             preparing: None,
             stepping: None,
+            own_steps: Arc::default(),
             inputs: parts.inputs,
             started: false,
             stale: false,
@@ -284,7 +290,7 @@ impl Life {
                 self.start_all()
             }
             Happening::Stepped(result) => self.on_stepped(result).await,
-            Happening::Turn(result) => self.on_turn(result).await,
+            Happening::Turn(turn) => self.on_turn(turn).await,
             Happening::Verdict(verdict) => self.on_verdict(verdict).await,
             Happening::Store(event) => self.on_event(event).await,
         }
@@ -310,7 +316,7 @@ impl Life {
             verdict = when(verdict) => Happening::Verdict(verdict),
             result = when(self.preparing.as_mut()) => Happening::Prepared(result),
             result = when(steps) => Happening::Stepped(result),
-            result = when(turn) => Happening::Turn(result),
+            turn = when(turn) => Happening::Turn(turn),
             event = self.follower.next(), if self.follow_at.is_none() => Happening::Store(event),
         }
     }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use etcstack_config::Entries;
-use etcstack_config::key::Key;
+use etcstack_config::catalog::Catalog;
+use etcstack_config::key::{Key, OptionName};
 use etcstack_config::variables::Scope;
 
 use crate::explain::is_secret_name;
@@ -12,7 +13,7 @@ use crate::explain::is_secret_name;
 /// Shorter ones stand in too many lines by chance.
 const SHORTEST: usize = 4;
 
-/// The secrets of a state, as far as names and URLs give them away.
+/// The secrets of a state, as far as names, URLs and the catalog give them away.
 #[derive(Clone, Default)]
 pub(crate) struct Mask(Vec<String>);
 
@@ -23,13 +24,17 @@ impl fmt::Debug for Mask {
 }
 
 impl Mask {
-    pub(crate) fn new(entries: &Entries, scope: &Scope) -> Self {
+    pub(crate) fn new(entries: &Entries, scope: &Scope, catalog: Option<&Catalog>) -> Self {
+        let is_known = |name: &OptionName| {
+            let section = name.section.as_deref().unwrap_or_default();
+            catalog.and_then(|catalog| catalog.is_secret(section, &name.option)).unwrap_or_default()
+        };
         let mut secrets = Vec::new();
         for (key, value) in entries {
             let Ok(value) = std::str::from_utf8(value) else { continue };
             let is_secret = match Key::parse(key) {
                 Ok(Key::Variable(name)) => is_secret_name(&name),
-                Ok(Key::Option(_, option)) => is_secret_name(&option.option),
+                Ok(Key::Option(_, option)) => is_secret_name(&option.option) || is_known(&option),
                 Ok(Key::File(file)) => is_secret_name(&file.file),
                 _ => continue,
             };
@@ -48,6 +53,16 @@ impl Mask {
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
         Self(secrets)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(secrets: &[&str]) -> Self {
+        Self(secrets.iter().map(|secret| (*secret).to_owned()).collect())
+    }
+
+    /// How long the longest secret is, in bytes.
+    pub(crate) fn longest(&self) -> usize {
+        self.0.first().map_or(0, String::len)
     }
 
     /// The line with `***` in the place of each secret.
@@ -81,13 +96,18 @@ mod tests {
             ("r/s/f.conf/DEFAULT/admin_password", "$ADMIN"),
             ("r/s/f.conf/x/url", "mysql://u:pw@word@h/db"),
             ("r/s/f.conf/x/debug", "true"),
+            ("r/s/f.conf/x/word", "open-sesame"),
         ];
         let entries: Entries =
             pairs.iter().map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec())).collect();
         let general = pairs[..2].iter().map(|(k, v)| (k[8..].to_owned(), (*v).to_owned()));
         let scope = Scope { general: general.collect(), ..Scope::default() };
-        let mask = Mask::new(&entries, &scope);
-        assert_eq!(mask.hide("hunter2 plain-name pw@word true"), "*** *** *** true");
+        let catalog =
+            br#"{"format":1,"options":[{"group":"x","name":"word","type":"","secret":true}]}"#;
+        let catalog = Catalog::parse(std::path::Path::new("c"), catalog).unwrap();
+        let mask = Mask::new(&entries, &scope, Some(&catalog));
+        let line = "hunter2 plain-name pw@word true open-sesame";
+        assert_eq!(mask.hide(line), "*** *** *** true ***");
         assert!(matches!(mask.hide("nothing here"), Cow::Borrowed(_)));
         assert!(!format!("{mask:?}").contains("hunter2"));
     }

@@ -4,6 +4,7 @@ mod children;
 mod commander;
 pub(crate) mod commands;
 mod launch;
+mod output;
 mod process;
 mod reload;
 mod signals;

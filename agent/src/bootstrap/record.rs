@@ -27,11 +27,13 @@ pub(super) struct Record {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Outcome {
+    /// It runs, or was ended half-way.
+    Begun,
     Done,
     Failed,
 }
 
-/// A run that has ended.
+/// A run.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(super) struct Run {
     outcome: Outcome,
@@ -57,19 +59,26 @@ impl Record {
         record.unwrap_or_default()
     }
 
-    pub(super) fn is_done(&self, step: &Step, manifest: &Manifest, change: &str) -> bool {
+    /// Whether a step that is to be done so often is done, for this image and these files.
+    pub(super) fn is_done(&self, once_per: OncePer, image: Option<&str>, change: &str) -> bool {
         let mut done = self.runs.iter().filter(|run| run.outcome == Outcome::Done);
-        match step.once_per {
+        match once_per {
             OncePer::Ever => done.next().is_some(),
             // An image that was there before its successor does not undo its successor's work.
-            OncePer::Image => done.any(|run| run.image == manifest.image),
-            // The last one only: back to what was so before is a change as well.
-            OncePer::Change => done.next_back().is_some_and(|run| run.change == change),
+            OncePer::Image => done.any(|run| run.image.as_deref() == image),
+            // The last one only, whatever became of it: back to what was so before is a change as
+            // well, also where the way there ended half-way.
+            OncePer::Change => self
+                .runs
+                .last()
+                .is_some_and(|run| run.outcome == Outcome::Done && run.change == change),
         }
     }
 
-    /// Adds a run. What has to go is the oldest that failed, if there is one.
+    /// Adds a run, in the place of one that has begun. What has to go is the oldest that failed, if
+    /// there is one.
     pub(super) fn add(&mut self, run: Run) {
+        self.runs.pop_if(|last| last.outcome == Outcome::Begun);
         self.runs.push(run);
         if self.runs.len() > KEPT {
             let failed = self.runs.iter().position(|run| run.outcome == Outcome::Failed);
@@ -79,23 +88,22 @@ impl Record {
 
     /// How often it has failed in a row.
     pub(super) fn failures(&self) -> usize {
-        self.runs.iter().rev().take_while(|run| run.outcome == Outcome::Failed).count()
+        let ended = self.runs.iter().rev().filter(|run| run.outcome != Outcome::Begun);
+        ended.take_while(|run| run.outcome == Outcome::Failed).count()
     }
 
-    /// Why the last run has failed, if that was another replica's, with the same files, and just
-    /// now: later somebody may want it to be tried once more.
+    /// Why the last run with these files has failed, if that was another replica's, and just now:
+    /// later somebody may want it to be tried once more.
     pub(super) fn failure_elsewhere(&self, manifest: &Manifest, change: &str) -> Option<String> {
         let is_recent = |run: &&Run| Time::now().unix().saturating_sub(run.at.unix()) < RECENT;
-        let last = self.runs.last().filter(|run| run.host != manifest.host).filter(is_recent);
-        last.filter(|run| run.change == change).and_then(|_| self.complaint())
+        let mut ended = self.runs.iter().rev().filter(|run| run.outcome != Outcome::Begun);
+        let last = ended.find(|run| run.change == change);
+        last.filter(|run| run.host != manifest.host).filter(is_recent).and_then(Run::complaint)
     }
 
     /// What the last run has to say, if it failed.
     pub(super) fn complaint(&self) -> Option<String> {
-        let Run { host, at, reason, .. } =
-            self.runs.last().filter(|run| run.outcome == Outcome::Failed)?;
-        let reason = reason.as_deref().unwrap_or_default();
-        Some(format!("failed on {host} at {at}: {reason}"))
+        self.runs.last().and_then(Run::complaint)
     }
 
     pub(super) fn write(&self, key: String) -> Write {
@@ -104,27 +112,41 @@ impl Record {
 }
 
 impl Run {
-    /// A run that has just ended: well, or for this reason.
-    pub(super) fn new(
-        manifest: &Manifest,
-        change: String,
-        took: Duration,
-        reason: Option<&str>,
-    ) -> Self {
+    /// A run that begins now.
+    pub(super) fn begun(manifest: &Manifest, change: &str) -> Self {
+        Self {
+            outcome: Outcome::Begun,
+            image: manifest.image.clone(),
+            change: change.to_owned(),
+            host: manifest.host.clone(),
+            at: Time::now(),
+            seconds: 0,
+            reason: None,
+        }
+    }
+
+    /// Why it failed, if it did.
+    fn complaint(&self) -> Option<String> {
+        let Self { host, at, reason, .. } = self;
+        let reason = reason.as_deref().unwrap_or_default();
+        let failed = self.outcome == Outcome::Failed;
+        failed.then(|| format!("failed on {host} at {at}: {reason}"))
+    }
+
+    /// The same run, ended just now: well, or for this reason.
+    pub(super) fn ended(self, took: Duration, reason: Option<&str>) -> Self {
         Self {
             outcome: if reason.is_none() { Outcome::Done } else { Outcome::Failed },
-            image: manifest.image.clone(),
-            change,
-            host: manifest.host.clone(),
             at: Time::now(),
             seconds: took.as_secs(),
             reason: reason.map(str::to_owned),
+            ..self
         }
     }
 }
 
 /// What the files come to that a step depends on, as they are on disk.
-pub(super) fn change_of(manifest: &Manifest, step: &Step) -> String {
+pub(crate) fn change_of(manifest: &Manifest, step: &Step) -> String {
     let mut digest = Sha256::new();
     for target in manifest.targets(Default::default) {
         if step.files.is_empty() || step.files.contains(&target.name) {
@@ -167,6 +189,25 @@ mod tests {
         assert!(record.complaint().is_some());
         record.add(run(Outcome::Done, "second", "c"));
         assert_eq!((record.failures(), record.complaint()), (0, None));
+    }
+
+    #[test]
+    fn a_change_that_ended_half_way_has_to_be_taken_back() {
+        let mut record = Record::default();
+        let is_done =
+            |record: &Record, change: &str| record.is_done(OncePer::Change, Some("i"), change);
+        record.add(run(Outcome::Done, "i", "a"));
+        assert!(is_done(&record, "a"));
+        record.add(run(Outcome::Begun, "i", "b"));
+        assert!(!is_done(&record, "a") && !is_done(&record, "b"));
+        assert_eq!((record.failures(), record.complaint()), (0, None));
+        record.add(run(Outcome::Begun, "i", "a"));
+        record.add(run(Outcome::Done, "i", "a"));
+        assert_eq!(record.runs.len(), 2);
+        record.add(run(Outcome::Failed, "i", "b"));
+        record.add(run(Outcome::Begun, "i", "b"));
+        assert_eq!(record.failures(), 1);
+        assert!(!is_done(&record, "a"));
     }
 
     #[test]

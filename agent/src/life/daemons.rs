@@ -22,6 +22,9 @@ impl Life {
             let culprit = self.told.get(&number).cloned();
             return self.roll_back(reason, culprit, BTreeSet::from([number])).await;
         }
+        if self.stepping.as_ref().is_some_and(|stepping| stepping.starts(number)) {
+            return Ok(());
+        }
         let Some(process) = self.processes.0.get_mut(number) else { return Ok(()) };
         if !process.restarts_by_itself() {
             return Err(End::Code(code));
@@ -108,7 +111,12 @@ impl Life {
         Ok(())
     }
 
+    /// Restarts all, after the steps that are being done.
     pub(super) async fn restart_all(&mut self) -> Ending {
+        if let Some(stepping) = &mut self.stepping {
+            stepping.restart_all(self.processes.0.len());
+            return Ok(());
+        }
         let all: Vec<_> = (0..self.processes.0.len()).collect();
         self.restart(&all, StartReason::Signal).await
     }

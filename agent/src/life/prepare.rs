@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use etcstack_config::variables::Scope;
-use etcstack_store::{Snapshot, Store};
-use tokio::sync::watch;
+use etcstack_store::{Snapshot, Store, Turn};
+use tokio::sync::{Mutex, watch};
 
 use super::{Ending, Later, Life};
 use crate::Failure;
 use crate::action::Action;
-use crate::bootstrap::{Bootstrap, NotDone};
+use crate::bootstrap::{Bootstrap, NotDone, Occasion, change_of};
 use crate::manifest::{Manifest, OncePer};
 use crate::mask::Mask;
-use crate::observe::{Board, Metrics, State};
+use crate::observe::{Board, Metrics, StartReason, State};
 use crate::supervise::{Children, Commander};
 
 /// What the dependencies and steps are made of, as the newest state has it.
@@ -33,6 +33,7 @@ struct Preparation {
     board: Board,
     metrics: Arc<Metrics>,
     inputs: watch::Receiver<Inputs>,
+    own_steps: Arc<Mutex<()>>,
     /// Started without the store: what is in it cannot be asked.
     stale: bool,
 }
@@ -54,19 +55,44 @@ impl Life {
         self.preparing = Some(Box::pin(self.preparation().run()));
     }
 
-    /// Begins the steps that a change of their files calls for; the daemons follow it after them.
+    /// Begins the steps that a change of their files calls for; then the daemons follow it.
     pub(super) fn do_change_steps(&mut self, actions: Vec<Action>) {
-        let steps = self.preparation().change_steps();
-        self.stepping = Some(Stepping { actions, next: None, steps: Box::pin(steps) });
+        let steps = self.preparation().change_steps(Occasion::Change);
+        let steps = Box::pin(async { steps.await.map(|()| None) });
+        self.stepping = Some(Stepping { then: Then::Act(actions), next: None, steps });
+    }
+
+    /// Begins the steps for files that have come back; then these daemons are started on them.
+    pub(super) fn do_rollback_steps(&mut self, processes: Vec<usize>) {
+        let steps = self.preparation().change_steps(Occasion::Rollback);
+        let steps = Box::pin(async { steps.await.map(|()| None) });
+        self.stepping = Some(Stepping { then: Then::Restart(processes), next: None, steps });
     }
 
     /// Goes on after the steps. One that has failed makes it a bad change.
-    pub(super) async fn on_stepped(&mut self, result: Result<(), String>) -> Ending {
-        let Some(Stepping { actions, next, .. }) = self.stepping.take() else { return Ok(()) };
-        match result {
-            Ok(()) => self.act(&actions).await?,
+    pub(super) async fn on_stepped(&mut self, result: Result<Option<Turn>, String>) -> Ending {
+        let Some(Stepping { then, next, .. }) = self.stepping.take() else { return Ok(()) };
+        match (then, result) {
+            (Then::Act(actions), Ok(turn)) => {
+                self.turn = turn.or(self.turn.take());
+                let restarts = actions.contains(&Action::Restart);
+                if restarts && self.takes_turns() && !self.has_turn() {
+                    // It was lost while the steps were done.
+                    let turn = self.next_turn();
+                    let steps = Box::pin(async { Ok(Some(turn.await)) });
+                    self.stepping = Some(Stepping { then: Then::Act(actions), next, steps });
+                    return Ok(());
+                }
+                self.act(&actions).await?;
+            }
             // None of the daemons knows of it yet.
-            Err(reason) => self.roll_back(reason, None, BTreeSet::new()).await?,
+            (Then::Act(_), Err(reason)) => self.roll_back(reason, None, BTreeSet::new()).await?,
+            (Then::Restart(processes), result) => {
+                if let Err(reason) = result {
+                    tracing::error!("{reason}; the daemons start on the old files nevertheless");
+                }
+                self.restart(&processes, StartReason::Rollback).await?;
+            }
         }
         match next {
             Some(snapshot) => self.take(snapshot, None).await,
@@ -82,6 +108,7 @@ impl Life {
             board: self.board.clone(),
             metrics: self.metrics.clone(),
             inputs: self.inputs.subscribe(),
+            own_steps: self.own_steps.clone(),
             stale: self.stale,
         }
     }
@@ -89,11 +116,34 @@ impl Life {
 
 /// Bootstrap steps that are done before the daemons follow a change.
 pub(super) struct Stepping {
-    /// What the daemons need then.
-    actions: Vec<Action>,
+    then: Then,
     /// The newest state that has come since.
     pub(super) next: Option<Snapshot>,
-    pub(super) steps: Later<Result<(), String>>,
+    /// The steps, and a turn that had to be taken anew after them.
+    pub(super) steps: Later<Result<Option<Turn>, String>>,
+}
+
+/// What the daemons need after the steps.
+enum Then {
+    /// This, each of them.
+    Act(Vec<Action>),
+    /// These are started on the files that have come back.
+    Restart(Vec<usize>),
+}
+
+impl Stepping {
+    /// Whether a daemon is started anew after the steps, whatever becomes of it until then.
+    pub(super) fn starts(&self, process: usize) -> bool {
+        matches!(&self.then, Then::Restart(processes) if processes.contains(&process))
+    }
+
+    /// Has all daemons started anew after the steps.
+    pub(super) fn restart_all(&mut self, count: usize) {
+        match &mut self.then {
+            Then::Act(actions) => actions.fill(Action::Restart),
+            Then::Restart(processes) => *processes = (0..count).collect(),
+        }
+    }
 }
 
 impl Preparation {
@@ -101,33 +151,43 @@ impl Preparation {
         self.dependencies().await?;
         if !self.stale && !self.manifest.bootstrap.is_empty() {
             self.board.update(|status| status.state = State::Bootstrapping);
-            let bootstrap = Bootstrap {
-                store: &self.store,
-                manifest: &self.manifest,
-                children: &self.children,
-                board: &self.board,
-                metrics: &self.metrics,
-            };
-            for step in &self.manifest.bootstrap {
-                bootstrap.ensure(step, &mut self.inputs).await;
-            }
+            self.all_steps().await;
         }
         Ok(())
     }
 
-    async fn change_steps(mut self) -> Result<(), String> {
+    /// Does all steps, and those that follow a change again until they are done for what is on disk
+    /// at this moment: a change may come while they run.
+    async fn all_steps(&self) {
         let manifest = self.manifest.clone();
-        let bootstrap = Bootstrap {
-            store: &self.store,
-            manifest: &manifest,
-            children: &self.children,
-            board: &self.board,
-            metrics: &self.metrics,
-        };
+        let mut inputs = self.inputs.clone();
+        let bootstrap = self.bootstrap();
+        let mut done: Vec<Option<String>> = vec![None; manifest.bootstrap.len()];
+        loop {
+            let mut all_done = true;
+            for (step, done) in manifest.bootstrap.iter().zip(&mut done) {
+                let is_done = done.as_ref().is_some_and(|change| {
+                    step.once_per != OncePer::Change || *change == change_of(&manifest, step)
+                });
+                if !is_done {
+                    *done = Some(bootstrap.ensure(step, &mut inputs).await);
+                    all_done = false;
+                }
+            }
+            if all_done {
+                return;
+            }
+        }
+    }
+
+    async fn change_steps(self, occasion: Occasion) -> Result<(), String> {
+        let manifest = self.manifest.clone();
+        let mut inputs = self.inputs.clone();
+        let bootstrap = self.bootstrap();
         let steps = manifest.bootstrap.iter();
         for step in steps.filter(|step| step.once_per == OncePer::Change) {
-            match bootstrap.try_once(step, &mut self.inputs, false).await {
-                Ok(()) => {}
+            match bootstrap.try_once(step, &mut inputs, occasion).await {
+                Ok(_) => {}
                 Err(NotDone::Failed(why)) => {
                     return Err(format!("the bootstrap step {} failed: {why}", step.name));
                 }
@@ -137,6 +197,17 @@ impl Preparation {
             }
         }
         Ok(())
+    }
+
+    fn bootstrap(&self) -> Bootstrap<'_> {
+        Bootstrap {
+            store: &self.store,
+            manifest: &self.manifest,
+            children: &self.children,
+            board: &self.board,
+            metrics: &self.metrics,
+            own: &self.own_steps,
+        }
     }
 
     async fn dependencies(&mut self) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use super::{Applied, Ending, Life, Unwritten, retries};
 use crate::action::{Action, actions};
 use crate::apply::{apply, differences};
 use crate::bad::{Bad, common_of, state_of};
-use crate::check::{CheckError, check};
+use crate::check::{self, CheckError, check};
 use crate::hold::Known;
 use crate::last_good;
 use crate::manifest::OnEnvironment;
@@ -168,10 +168,18 @@ impl Life {
         let is_different = |name: &str| differences.iter().any(|d| d.wanted.target.name == name);
         let same = wanted.iter().map(|file| &file.target).filter(|t| !is_different(&t.name));
         let kept: Vec<_> = kept.iter().chain(same).collect();
-        let mask = self.manifest.runs_commands().then(|| Mask::new(&snapshot.entries, &scope));
+        let catalog = self.manifest.catalog.as_ref();
+        let mask =
+            self.manifest.runs_commands().then(|| Mask::new(&snapshot.entries, &scope, catalog));
         let mask = mask.unwrap_or_default();
-        match check(&self.children, &self.manifest, &differences, &kept, &exported, &mask).await {
-            Ok(()) => {}
+        let content = check::digest(&differences, &exported);
+        let checked = if self.checked.as_ref() == Some(&content) {
+            Ok(())
+        } else {
+            check(&self.children, &self.manifest, &differences, &kept, &exported, &mask).await
+        };
+        match checked {
+            Ok(()) => self.checked = Some(content),
             Err(CheckError::Failed(problem)) => {
                 self.refuse(revision, Refusal::Check, vec![problem]);
                 return Ok(());
@@ -226,8 +234,7 @@ impl Life {
         if let Some(was_ready) = was_ready {
             self.blame(was_ready);
         }
-        let is_told = actions.iter().any(|action| *action != Action::Nothing);
-        if is_told && self.manifest.has_change_steps() {
+        if was_ready.is_some() && self.manifest.has_change_steps() {
             self.do_change_steps(actions);
             return Ok(());
         }

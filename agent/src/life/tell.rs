@@ -69,8 +69,8 @@ impl Life {
             piped: true,
         };
         let mask = self.inputs.borrow().mask.clone();
-        let on_line = |line: &str| tracing::info!(process = name, "{}", mask.hide(line));
-        let ran = commands::run(&self.children, &launch, Some(limit), on_line).await;
+        let on_line = |line: &str| tracing::info!(process = name, "{line}");
+        let ran = commands::run(&self.children, &launch, Some(limit), &mask, on_line).await;
         match ran.map_err(|error| error.to_string()).and_then(commands::Ran::check) {
             Ok(()) => {
                 tracing::info!(process = name, revision, "told the daemon by its command");

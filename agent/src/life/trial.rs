@@ -267,22 +267,28 @@ impl Life {
         self.reconciler.forget_all();
         self.on_trial = None;
         self.blamed = false;
-        self.blamable.clear();
         self.told.clear();
         self.failed(revision, &bad.reason);
         if !is_good {
             self.show_bad(&bad);
             self.bad = Some(bad);
         }
-        for process in &mut self.processes.0 {
-            // It was the change's fault.
-            process.faltered = false;
+        for number in std::mem::take(&mut self.blamable) {
+            if let Some(process) = self.processes.0.get_mut(number) {
+                // It was the change's fault.
+                process.faltered = false;
+            }
         }
         let touched = std::mem::take(&mut self.touched);
         let dead = self.processes.0.iter().enumerate().filter(|(_, p)| p.child().is_none());
         let dead: Vec<_> = dead.map(|(number, _)| number).collect();
         let processes: BTreeSet<_> = processes.into_iter().chain(touched).chain(dead).collect();
-        self.restart(&processes.into_iter().collect::<Vec<_>>(), StartReason::Rollback).await?;
+        let processes: Vec<_> = processes.into_iter().collect();
+        if self.manifest.has_change_steps() {
+            self.do_rollback_steps(processes);
+        } else {
+            self.restart(&processes, StartReason::Rollback).await?;
+        }
         self.metrics.applied(was_good);
         self.board.update(|status| status.revisions.applied = Some(was_good));
         self.show_files_again();

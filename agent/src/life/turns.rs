@@ -2,7 +2,7 @@
 
 use backon::ExponentialBackoff;
 use etcstack_config::key::escape;
-use etcstack_store::{LOAD_MARK, Snapshot, Store, StoreError, Turn, Turns};
+use etcstack_store::{LOAD_MARK, Snapshot, Store, Turn, Turns};
 use tokio::time::{Duration, sleep};
 
 use super::{Ending, Later, Life};
@@ -20,7 +20,7 @@ pub(super) struct Restarting {
     pub(super) snapshot: Option<Snapshot>,
     /// Of the tries before, if there were any.
     backoff: Option<ExponentialBackoff>,
-    pub(super) turn: Later<Result<Turn, StoreError>>,
+    pub(super) turn: Later<Turn>,
 }
 
 impl Life {
@@ -43,8 +43,13 @@ impl Life {
         }
         tracing::info!("a restart is due; waiting for its turn");
         self.show(State::Behind, Some("its turn to restart".into()));
-        let turn = Box::pin(take_turn(self.turns(), self.board.clone()));
+        let turn = self.next_turn();
         self.restarting = Some(Restarting { snapshot, backoff, turn });
+    }
+
+    /// Our next turn.
+    pub(super) fn next_turn(&self) -> Later<Turn> {
+        Box::pin(take_turn(self.turns(), self.board.clone()))
     }
 
     /// Whether it is our turn: one that was lost may be another's by now.
@@ -55,16 +60,9 @@ impl Life {
 
     /// Does what the turn was for, with the state of the store as it is now that it is our turn:
     /// whoever had it before has left a mark, where it has failed.
-    pub(super) async fn on_turn(&mut self, result: Result<Turn, StoreError>) -> Ending {
+    pub(super) async fn on_turn(&mut self, turn: Turn) -> Ending {
         let Some(waiting) = self.restarting.take() else { return Ok(()) };
-        match result {
-            Ok(turn) => self.turn = Some(turn),
-            Err(error) => {
-                // It asks again and again; only a mistake of ours ends here.
-                tracing::error!(%error, "no turn can be taken");
-                return Ok(());
-            }
-        }
+        self.turn = Some(turn);
         self.show(State::Behind, None);
         let Some(snapshot) = waiting.snapshot else { return self.restart_all().await };
         let newest = match self.store.snapshot(&self.reconciler.view(), ANSWER).await {
@@ -114,7 +112,7 @@ impl Life {
 }
 
 /// Asks for a turn until there is one, whatever the store says.
-async fn take_turn(turns: Turns, board: Board) -> Result<Turn, StoreError> {
+async fn take_turn(turns: Turns, board: Board) -> Turn {
     loop {
         let on_wait = |holder: &str| {
             let text = format!("its turn to restart; {holder} restarts now");
@@ -122,7 +120,7 @@ async fn take_turn(turns: Turns, board: Board) -> Result<Turn, StoreError> {
             board.update(|status| status.waiting_for = vec![text]);
         };
         match turns.take(on_wait).await {
-            Ok(turn) => return Ok(turn),
+            Ok(turn) => return turn,
             Err(error) => {
                 tracing::error!(%error, "no turn to restart can be taken; the daemon runs on as it is");
                 sleep(REFUSED).await;

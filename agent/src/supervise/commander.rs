@@ -34,8 +34,8 @@ impl RunCommand for Commander {
             piped: true,
         };
         let name = launch.program();
-        let on_line = |line: &str| tracing::debug!(command = name, "{}", self.mask.hide(line));
-        match run(&self.children, &launch, Some(limit), on_line).await {
+        let on_line = |line: &str| tracing::debug!(command = name, "{line}");
+        match run(&self.children, &launch, Some(limit), &self.mask, on_line).await {
             Ok(ran) => ran.check(),
             Err(error) => Err(error.to_string()),
         }

@@ -1,18 +1,18 @@
 //! Commands besides the daemons: checks, probes, bootstrap steps.
 
+use std::any::Any;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::unix::pipe::Receiver;
 use tokio::time::{sleep, timeout};
 
 use super::Signal;
 use super::children::{Child, Children};
 use super::launch::{Launch, LaunchError};
-
-/// How much of a line is passed on as one.
-const LONGEST_LINE: u64 = 8192;
+use super::output::{Line, read_lines};
+use crate::mask::Mask;
 
 /// How long a command has after it was asked to end.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
@@ -45,29 +45,36 @@ impl Ran {
 }
 
 /// Runs a command to its end, or until its time is over. If this is dropped, the command is ended.
-/// Each line of its output goes to `on_line`.
+/// Each line of its output goes to `on_line`, without its secrets.
 pub(crate) async fn run(
     children: &Children,
     launch: &Launch,
     limit: Option<Duration>,
+    mask: &Mask,
     on_line: impl FnMut(&str),
 ) -> Result<Ran, LaunchError> {
-    run_unless(children, launch, limit, std::future::pending(), on_line).await
+    let never = std::future::pending();
+    run_unless(children, launch, limit, None, never, mask, on_line).await
 }
+
+/// What a command must not outlive: it is dropped when the last process of the command is gone.
+pub(crate) type Keep = Arc<dyn Any + Send + Sync>;
 
 /// As [`run`], but kills the command at once when it is forbidden to run.
 pub(crate) async fn run_unless(
     children: &Children,
     launch: &Launch,
     limit: Option<Duration>,
+    keep: Option<Keep>,
     forbidden: impl Future<Output = ()>,
+    mask: &Mask,
     mut on_line: impl FnMut(&str),
 ) -> Result<Ran, LaunchError> {
     let launch = Launch { piped: true, ..launch.clone() };
     let started = children.start(&launch)?;
     let child = &started.child;
-    let running = Running(Some(child.clone()));
-    let (sender, mut lines) = tokio::sync::mpsc::channel::<String>(64);
+    let running = Running { child: Some(child.clone()), keep };
+    let (sender, mut lines) = tokio::sync::mpsc::channel::<Line>(64);
     for output in [started.stdout.map(OwnedFd::from), started.stderr.map(OwnedFd::from)] {
         if let Some(output) = output.and_then(|output| Receiver::from_owned_fd(output).ok()) {
             tokio::spawn(read_lines(output, sender.clone()));
@@ -77,7 +84,7 @@ pub(crate) async fn run_unless(
     let end = async {
         loop {
             tokio::select! {
-                Some(line) = lines.recv() => on_line(&line),
+                Some(line) = lines.recv() => on_line(&line.shown(mask)),
                 code = child.ended() => return code,
             }
         }
@@ -108,7 +115,7 @@ pub(crate) async fn run_unless(
     running.done();
     let rest = async {
         while let Some(line) = lines.recv().await {
-            on_line(&line);
+            on_line(&line.shown(mask));
         }
     };
     // Whoever has left the group with its outputs is not waited for.
@@ -116,42 +123,29 @@ pub(crate) async fn run_unless(
     Ok(ran)
 }
 
-/// Hands over the lines of an output, cut to a length that a log can take.
-async fn read_lines(output: Receiver, lines: tokio::sync::mpsc::Sender<String>) {
-    let mut output = BufReader::new(output);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match (&mut output).take(LONGEST_LINE).read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {
-                let text = String::from_utf8_lossy(&line);
-                if lines.send(text.trim_end().to_owned()).await.is_err() {
-                    return;
-                }
-            }
-        }
-    }
-}
-
 /// Ends a command that nobody waits for any more.
-struct Running(Option<Child>);
+struct Running {
+    child: Option<Child>,
+    keep: Option<Keep>,
+}
 
 impl Running {
     fn done(mut self) {
-        self.0 = None;
+        self.child = None;
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let Some(child) = self.0.take() else { return };
+        let Some(child) = self.child.take() else { return };
+        let keep = self.keep.take();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return child.kill_group();
         };
         runtime.spawn(async move {
             child.stop(Signal::TERM, GRACE).await;
             child.end_leftovers().await;
+            drop(keep);
         });
     }
 }

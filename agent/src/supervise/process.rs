@@ -28,7 +28,7 @@ pub(crate) struct Process {
     child: Option<Child>,
     reloader: Reloader,
     started_at: Option<Instant>,
-    /// It has ended by itself, and has not been well since.
+    /// It has not been well yet, or has ended by itself and has not been well since.
     pub(crate) faltered: bool,
     /// When to start it again, after it has ended by itself.
     pub(crate) start_at: Option<Instant>,
@@ -44,7 +44,7 @@ impl Process {
             running,
             child: None,
             started_at: None,
-            faltered: false,
+            faltered: true,
             start_at: None,
             pause: PAUSE,
         }

@@ -1,7 +1,8 @@
 //! Steps that a change of their files calls for, while the daemons run.
 
-use etcstack_tests::{PATIENCE, binary, eventually};
+use etcstack_tests::{PATIENCE, Process, Proxy, binary, eventually};
 use nix::sys::signal::{Signal, kill};
+use serde_json::Value;
 
 use crate::replica::{Manifest, RESTARTS, Replica, USUAL};
 use crate::stage::{Stage, text};
@@ -138,7 +139,158 @@ async fn one_that_fails_is_not_tried_by_all() {
             replica.wait_for("knowing of it", |status| !status["bad"].is_null()).await;
             assert!(!replica.read("etc/s.conf").contains("broken"));
         }
-        assert_eq!(begun(&stage), 2, "how often it was run: at the start, and for the change");
+        // At the start, for the change, and once more for the files that came back.
+        eventually("the way back is done", PATIENCE, async || begun(&stage) == 3).await;
+        for replica in &replicas {
+            let done = |status: &Value| status["bootstrap"][0]["state"] == "done";
+            replica.wait_for("that no step is left", done).await;
+        }
+        assert_eq!(begun(&stage), 3);
         drop(processes);
     }
+}
+
+/// A step that writes down what its file says, when it begins and when it ends. It takes until the
+/// file `go` is there, and a second to end when it is asked to.
+fn slow_step(stage: &Stage, host: &str) -> String {
+    let record = text(&stage.path("record"));
+    let (file, go) = (text(&stage.path(&format!("{host}/etc/s.conf"))), text(&stage.path("go")));
+    let script = format!(
+        "trap \"sleep 1; echo cancelled >> {record}; exit 1\" TERM; \
+         word=$(sed -n \"s/^a = //p\" {file}); echo \"begin $word\" >> {record}; \
+         until test -e {go}; do sleep 0.02; done; echo \"end $word\" >> {record}"
+    );
+    format!(
+        "[[bootstrap]]\nname = 'sync'\nonce_per = 'change'\nfiles = ['s.conf']\n\
+         command = ['sh', '-c', '''{script}''']\n"
+    )
+}
+
+fn lines(stage: &Stage) -> Vec<String> {
+    let record = std::fs::read_to_string(stage.path("record")).unwrap_or_default();
+    record.lines().map(str::to_owned).collect()
+}
+
+/// The daemon comes after a step for the files that it reads, not for those of a moment ago.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_during_the_first_one() {
+    let stage = Stage::loaded().await;
+    let more = slow_step(&stage, "n1");
+    stage.set(&[("s.conf/x/a", Some("1"))]).await;
+    let replica = Replica::new(&stage, "n1", Manifest { more: &more, ..USUAL });
+    let process = replica.spawn(&[]);
+    eventually("the step has begun", PATIENCE, async || lines(&stage) == ["begin 1"]).await;
+    let revision = stage.set(&[("s.conf/x/a", Some("2"))]).await;
+    let follows = async || replica.read("etc/s.conf").contains("a = 2");
+    eventually("the file follows", PATIENCE, follows).await;
+    stage.write("go", "");
+    replica.settled(revision).await;
+    assert_eq!(lines(&stage), ["begin 1", "end 1", "begin 2", "end 2"]);
+    assert_eq!(replica.starts(&process), 1);
+}
+
+/// What a step has prepared for the change is prepared anew for the files that come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_takes_it_back() {
+    let stage = Stage::loaded().await;
+    stage.write("go", "");
+    let more = slow_step(&stage, "n1");
+    stage.set(&[("s.conf/x/a", Some("1"))]).await;
+    let replica = Replica::new(&stage, "n1", Manifest { more: &more, ..RESTARTS });
+    let process = replica.start(&[]).await;
+    let orders = ("s.conf/DEFAULT/orders", Some("die-on-start"));
+    stage.set(&[("s.conf/x/a", Some("2")), orders]).await;
+    replica.state("rolled_back").await;
+    eventually("it runs on the old files", PATIENCE, async || replica.starts(&process) == 3).await;
+    assert_eq!(lines(&stage), ["begin 1", "end 1", "begin 2", "end 2", "begin 1", "end 1"]);
+    assert_eq!(process.status(), None);
+}
+
+/// On trial for so long after each change that the next one comes meanwhile.
+const ON_TRIAL: Manifest<'_> = Manifest { ready: "timeout = '60s'\nsettle = '5s'", ..USUAL };
+
+/// A daemon dies of the change before, while the step of the next one runs: that step has ended
+/// before another one begins.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_a_rollback_cancels_has_ended_before_the_next() {
+    let stage = Stage::loaded().await;
+    stage.write("go", "");
+    let more = slow_step(&stage, "n1");
+    stage.set(&[("s.conf/x/a", Some("1"))]).await;
+    let replica = Replica::new(&stage, "n1", Manifest { more: &more, ..ON_TRIAL });
+    let mut process = replica.start(&[]).await;
+    stage.set(&[("s.conf/x/a", Some("2"))]).await;
+    process.wait_for_line("n1 got HUP", PATIENCE).await;
+    std::fs::remove_file(stage.path("go")).unwrap();
+    let revision = stage.set(&[("s.conf/x/a", Some("3"))]).await;
+    let begun = |word: &str| lines(&stage).contains(&format!("begin {word}"));
+    eventually("the next step has begun", PATIENCE, async || begun("3")).await;
+    kill(daemon_pid(&process.lines()), Signal::SIGKILL).unwrap();
+    eventually("it was cancelled", PATIENCE, async || {
+        lines(&stage).contains(&"cancelled".to_owned())
+    })
+    .await;
+    stage.write("go", "");
+    // What came after the change that the daemon died of is not to blame.
+    replica.settled(revision).await;
+    let expected = [
+        "begin 1",
+        "end 1",
+        "begin 2",
+        "end 2",
+        "begin 3",
+        "cancelled",
+        "begin 1",
+        "end 1",
+        "begin 3",
+        "end 3",
+    ];
+    assert_eq!(lines(&stage), expected);
+}
+
+/// Without the store there are no steps; the daemon comes back all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_does_not_wait_for_a_store_that_is_away() {
+    let stage = Stage::loaded().await;
+    stage.write("go", "");
+    let more = slow_step(&stage, "n1");
+    let proxy = Proxy::to(stage.etcd.port()).await;
+    let replica = Replica::new(&stage, "n1", Manifest { more: &more, ..ON_TRIAL });
+    let mut agent = replica.agent();
+    agent.env("ETCSTACK_STORE", format!("etcd://{}", proxy.address()));
+    let mut process = Process::spawn(agent.arg("--").args(replica.daemon(&[])));
+    replica.settled(0).await;
+    stage.set(&[("s.conf/x/a", Some("2"))]).await;
+    process.wait_for_line("n1 got HUP", PATIENCE).await;
+    proxy.cut();
+    kill(daemon_pid(&process.lines()), Signal::SIGKILL).unwrap();
+    eventually("it comes back", PATIENCE, async || replica.starts(&process) == 2).await;
+    assert!(!replica.read("etc/s.conf").contains("a = 2"));
+    assert_eq!(begun(&stage), 2);
+}
+
+/// A turn that is lost while a step takes its time is another's: it is asked for again.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_takes_longer_than_the_turn() {
+    let stage = Stage::loaded().await;
+    stage.write("go", "");
+    let more = format!("[restart]\nlease = '2s'\n{}", slow_step(&stage, "n1"));
+    let replica = Replica::new(&stage, "n1", Manifest { more: &more, ..RESTARTS });
+    let mut process = replica.start(&[]).await;
+    std::fs::remove_file(stage.path("go")).unwrap();
+    let revision = stage.set(&[("s.conf/x/a", Some("2"))]).await;
+    eventually("the step has begun", PATIENCE, async || begun(&stage) == 2).await;
+    let slot = "_etcstack/turns/controller/s/0";
+    let mut client = stage.etcd.client().await;
+    let held = client.get(slot, None).await.unwrap();
+    client.lease_revoke(held.kvs()[0].lease()).await.unwrap();
+    client.put(slot, "somebody", None).await.unwrap();
+    process.wait_for_line("the store has ended a lease", PATIENCE).await;
+    stage.write("go", "");
+    let waits = |status: &Value| status["waiting_for"].to_string().contains("somebody");
+    replica.wait_for("waiting for the turn of somebody", waits).await;
+    assert_eq!(replica.starts(&process), 1);
+    client.delete(slot, None).await.unwrap();
+    replica.settled(revision).await;
+    assert_eq!(replica.starts(&process), 2);
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use etcstack_tests::{PATIENCE, eventually, is_alive};
 use nix::unistd::Pid;
 
-use crate::replica::{Manifest, Replica, USUAL};
+use crate::replica::{Manifest, RESTARTS, Replica, USUAL};
 use crate::stage::{Stage, count, text};
 
 const SECRET: &str = "hunter2";
@@ -200,4 +200,21 @@ async fn a_check_that_cannot_be_run_refuses() {
     let status = replica.state("refused").await;
     assert!(status.to_string().contains("/no/such/check"), "{status}");
     assert_eq!(replica.starts(&process), 0);
+}
+
+/// The turn may be long in coming, and the check may take its time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_waits_for_its_turn_is_checked_once() {
+    let stage = Stage::loaded().await;
+    let replica = Replica::new(&stage, "n1", RESTARTS);
+    let [conf, _] = staged(&replica);
+    let record = text(&stage.path("checked"));
+    let check = with_check(&stage, "n1", &format!("sed -n 's/^a = //p' \"$1\" >> {record}"));
+    replica.manifest(Manifest { top: &format!("{check}'{conf}']]"), ..RESTARTS });
+    let _process = replica.start(&[]).await;
+    let revision = stage.set(&[("s.conf/x/a", Some("1"))]).await;
+    replica.settled(revision).await;
+    let revision = stage.set(&[("s.conf/x/a", Some("2"))]).await;
+    replica.settled(revision).await;
+    assert_eq!(stage.read("checked"), "1\n2\n");
 }

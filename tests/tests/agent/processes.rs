@@ -213,6 +213,7 @@ async fn a_bad_change_is_undone_for_all() {
     let stage = Stage::loaded().await;
     manifest(&stage, "", "");
     let process = run(&stage).await;
+    settled(&stage, 0).await;
     stage
         .set(&[("s.conf/x/a", Some("1")), ("other.conf/DEFAULT/orders", Some("die-on-start"))])
         .await;

@@ -105,6 +105,20 @@ async fn a_daemon_that_is_stuck_after_a_change() {
     is_undone(Manifest { ready: SOON, more, ..RESTARTS }, &[], orders, 3).await;
 }
 
+/// One that has never been well has no good state to go back to: the agent ends with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_was_never_well_blames_no_change() {
+    let stage = Stage::loaded().await;
+    stage.set(&[(ORDERS, Some("not-ready die-on-hup:3"))]).await;
+    let replica = Replica::new(&stage, "n1", USUAL);
+    let mut process = replica.spawn(&[]);
+    process.wait_for_line("n1 started", PATIENCE).await;
+    stage.set(&[("s.conf/x/a", Some("1"))]).await;
+    assert_eq!(process.wait(PATIENCE).await.code(), Some(3));
+    assert_eq!(stage.record(BAD).await, None);
+    assert!(replica.read("etc/s.conf").contains("a = 1"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_is_late_is_waited_for() {
     let stage = Stage::loaded().await;
