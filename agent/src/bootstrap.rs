@@ -2,6 +2,7 @@
 
 mod record;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ const ANSWER: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// What a store without records cannot keep: what each step was done for last, by its name.
+pub(crate) type Own = Arc<Mutex<BTreeMap<String, String>>>;
+
 /// What it takes to do the steps.
 #[derive(Clone, Copy)]
 pub(crate) struct Bootstrap<'a> {
@@ -34,7 +38,7 @@ pub(crate) struct Bootstrap<'a> {
     pub(crate) metrics: &'a Metrics,
     /// Held as long as a step of ours runs: the lock in the store does not tell two steps of the
     /// same replica apart.
-    pub(crate) own: &'a Arc<Mutex<()>>,
+    pub(crate) own: &'a Own,
 }
 
 /// What a step is done for, which says how patient it is.
@@ -54,6 +58,8 @@ pub(crate) enum NotDone {
     /// The step itself says so.
     Failed(String),
     Store(StoreError),
+    /// The system has no room for it at the moment.
+    NoRoom(String),
     /// The lock was lost while it ran: somebody else may do it by now.
     LockLost,
 }
@@ -70,7 +76,7 @@ enum Locked {
 /// process of a step that was cancelled is gone.
 struct Lock {
     turn: Option<Turn>,
-    _own: OwnedMutexGuard<()>,
+    own: OwnedMutexGuard<BTreeMap<String, String>>,
 }
 
 impl Drop for Lock {
@@ -98,6 +104,10 @@ impl Bootstrap<'_> {
                     tracing::error!(step = step.name, %error, "the record of the step cannot be kept");
                     self.show(step, StepState::Waiting, &error.to_string());
                     sleep(LONGEST_PAUSE).await;
+                }
+                Err(NotDone::NoRoom(why)) => {
+                    tracing::error!(step = step.name, "{why}; trying again");
+                    sleep(PAUSE).await;
                 }
                 // Both have been told, and waited for, where they happened.
                 Err(NotDone::LockLost | NotDone::Failed(_)) => {}
@@ -130,9 +140,15 @@ impl Bootstrap<'_> {
         inputs: &mut watch::Receiver<Inputs>,
         occasion: Occasion,
     ) -> Result<String, NotDone> {
-        let lock = Arc::new(Lock { turn: None, _own: self.own.clone().lock_owned().await });
-        tracing::info!(step = step.name, "a directory keeps no records: done at each start");
+        let mut own = self.own.clone().lock_owned().await;
         let change = change_of(self.manifest, step);
+        // What is cancelled half-way is not done.
+        if own.remove(&step.name).as_ref() == Some(&change) {
+            own.insert(step.name.clone(), change.clone());
+            return Ok(change);
+        }
+        let lock = Arc::new(Lock { turn: None, own });
+        tracing::info!(step = step.name, "a directory keeps no records: done at each start");
         let result = self
             .run(step, inputs, &lock)
             .await
@@ -143,7 +159,11 @@ impl Bootstrap<'_> {
                 pause(LONGEST_PAUSE / 4, inputs).await;
             }
         }
-        result.map(|()| change)
+        result?;
+        if let Some(mut lock) = Arc::into_inner(lock) {
+            lock.own.insert(step.name.clone(), change.clone());
+        }
+        Ok(change)
     }
 
     async fn under_lock(
@@ -196,12 +216,15 @@ impl Bootstrap<'_> {
     async fn note(&self, step: &Step, lock: &Lock, record: &Record) -> Result<(), NotDone> {
         let Some(turn) = &lock.turn else { return Ok(()) };
         let write = record.write(self.key(step));
-        match self.store.commit(&[turn.expect()], &[write]).await {
-            Ok(Outcome::Committed(_)) => Ok(()),
-            Ok(Outcome::Conflict) => Err(NotDone::LockLost),
-            Err(error) => {
-                tracing::warn!(step = step.name, %error, "the record cannot be written");
-                Err(NotDone::Store(error))
+        loop {
+            match self.store.commit(&[turn.expect()], std::slice::from_ref(&write)).await {
+                Ok(Outcome::Committed(_)) => return Ok(()),
+                Ok(Outcome::Conflict) => return Err(NotDone::LockLost),
+                Err(error) if error.is_final() || !turn.is_held() => {
+                    tracing::warn!(step = step.name, %error, "the record cannot be written");
+                    return Err(NotDone::Store(error));
+                }
+                Err(_) => sleep(PAUSE).await,
             }
         }
     }
@@ -245,7 +268,7 @@ impl Bootstrap<'_> {
             turn = lock.take(on_wait) => turn.map_err(NotDone::Store)?,
             done = self.done_elsewhere(step, records, occasion) => return done.map(Locked::Done),
         };
-        let lock = Lock { turn: Some(turn), _own: own };
+        let lock = Lock { turn: Some(turn), own };
         let record = self.read(step).await?;
         Ok(Locked::Ours(lock, record))
     }
@@ -341,6 +364,7 @@ impl Bootstrap<'_> {
                 Err(NotDone::LockLost)
             }
             Ok(ran) => Ok(ran),
+            Err(error) if error.may_pass() => Err(NotDone::NoRoom(error.to_string())),
             Err(error) => Err(NotDone::Failed(error.to_string())),
         }
     }

@@ -65,6 +65,11 @@ pub(crate) async fn check(
         };
         let on_line = |line: &str| tracing::info!(check = name, "{line}");
         let ran = run(children, &launch, Some(manifest.checks.timeout), mask, on_line).await;
+        if let Err(error) = &ran
+            && error.may_pass()
+        {
+            return Err(CheckError::NotStaged(format!("the checks cannot be run: {error}")));
+        }
         let result = ran.map_err(|error| error.to_string()).and_then(Ran::check);
         if let Err(reason) = result {
             problems.push(format!("the check {name} says no: {reason}; its output is in the log"));

@@ -24,7 +24,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use etcstack_store::{Event, Follower, Snapshot, Store, Turn};
 pub(crate) use prepare::Inputs;
 use prepare::Stepping;
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use trial::Trial;
@@ -33,6 +33,7 @@ use turns::Restarting;
 use crate::Failure;
 use crate::apply::Undo;
 use crate::bad::Bad;
+use crate::bootstrap::Own;
 use crate::hold::Known;
 use crate::manifest::Manifest;
 use crate::observe::{Board, Metrics, StartReason};
@@ -97,6 +98,8 @@ pub(crate) struct Life {
     blamed: bool,
     /// The daemons that know of anything that has changed since they last proved good.
     touched: BTreeSet<usize>,
+    /// The daemons that were not ready just before the last change.
+    unready: BTreeSet<usize>,
     /// What each of them was told of last.
     told: BTreeMap<usize, Applied>,
     /// Those of them that were well before: should they die now, the change is to blame.
@@ -123,7 +126,7 @@ pub(crate) struct Life {
     /// What has to happen before the daemons follow a change.
     stepping: Option<Stepping>,
     /// Held as long as a step runs, also one that was cancelled and has not ended yet.
-    own_steps: Arc<Mutex<()>>,
+    own_steps: Own,
     inputs: watch::Sender<Inputs>,
     started: bool,
     /// Started on the last good state, without the store.
@@ -208,6 +211,7 @@ impl Life {
             on_trial: None,
             blamed: false,
             touched: BTreeSet::new(),
+            unready: BTreeSet::new(),
             told: BTreeMap::new(),
             blamable: BTreeSet::new(),
             checked: None,
@@ -364,6 +368,8 @@ impl Life {
                     // Begin again: what is in the store can be asked for now.
                     self.preparing = None;
                     self.applied = None;
+                    let timeout = Some(self.start_timeout).filter(|timeout| !timeout.is_zero());
+                    self.start_by = timeout.map(|timeout| Instant::now() + timeout);
                 }
                 return self.see(snapshot, None).await;
             }

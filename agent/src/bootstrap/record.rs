@@ -16,7 +16,7 @@ use crate::observe::Time;
 const KEPT: usize = 20;
 
 /// How long a failure counts for the other replicas, in seconds.
-const RECENT: u64 = 60;
+const RECENT: u64 = 600;
 
 /// What has become of a step so far: its last runs, the newest at the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -81,7 +81,9 @@ impl Record {
         self.runs.pop_if(|last| last.outcome == Outcome::Begun);
         self.runs.push(run);
         if self.runs.len() > KEPT {
-            let failed = self.runs.iter().position(|run| run.outcome == Outcome::Failed);
+            // But not what has failed just now.
+            let mut older = self.runs.iter().take(KEPT - 2);
+            let failed = older.position(|run| run.outcome == Outcome::Failed);
             self.runs.remove(failed.unwrap_or_default());
         }
     }

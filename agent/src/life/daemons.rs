@@ -57,6 +57,7 @@ impl Life {
         if can_undo {
             // It has read what may have to go back.
             self.touched.insert(number);
+            self.told.extend(self.applied.clone().map(|applied| (number, applied)));
         }
         Ok(())
     }

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use etcstack_config::variables::Scope;
 use etcstack_store::{Snapshot, Store, Turn};
-use tokio::sync::{Mutex, watch};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use super::{Ending, Later, Life};
 use crate::Failure;
 use crate::action::Action;
-use crate::bootstrap::{Bootstrap, NotDone, Occasion, change_of};
-use crate::manifest::{Manifest, OncePer};
+use crate::bootstrap::{Bootstrap, NotDone, Occasion, Own, change_of};
+use crate::manifest::{Manifest, OncePer, Step};
 use crate::mask::Mask;
 use crate::observe::{Board, Metrics, StartReason, State};
 use crate::supervise::{Children, Commander};
@@ -25,6 +27,16 @@ pub(crate) struct Inputs {
     pub(crate) mask: Mask,
 }
 
+/// How long a step without a timeout may take before daemons are started on files from before.
+const WAY_BACK: Duration = Duration::from_secs(60);
+/// The pause before a step is tried again that could not be done.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The steps that a change of files calls for.
+fn change_steps(manifest: &Manifest) -> impl Iterator<Item = &Step> {
+    manifest.bootstrap.iter().filter(|step| step.once_per == OncePer::Change)
+}
+
 /// What is needed to prepare, owned by the future that does it.
 struct Preparation {
     store: Store,
@@ -33,7 +45,7 @@ struct Preparation {
     board: Board,
     metrics: Arc<Metrics>,
     inputs: watch::Receiver<Inputs>,
-    own_steps: Arc<Mutex<()>>,
+    own_steps: Own,
     /// Started without the store: what is in it cannot be asked.
     stale: bool,
 }
@@ -57,15 +69,18 @@ impl Life {
 
     /// Begins the steps that a change of their files calls for; then the daemons follow it.
     pub(super) fn do_change_steps(&mut self, actions: Vec<Action>) {
-        let steps = self.preparation().change_steps(Occasion::Change);
+        let steps = self.preparation().change_steps();
         let steps = Box::pin(async { steps.await.map(|()| None) });
         self.stepping = Some(Stepping { then: Then::Act(actions), next: None, steps });
     }
 
     /// Begins the steps for files that have come back; then these daemons are started on them.
     pub(super) fn do_rollback_steps(&mut self, processes: Vec<usize>) {
-        let steps = self.preparation().change_steps(Occasion::Rollback);
-        let steps = Box::pin(async { steps.await.map(|()| None) });
+        let steps = self.preparation().rollback_steps();
+        let steps = Box::pin(async {
+            steps.await;
+            Ok(None)
+        });
         self.stepping = Some(Stepping { then: Then::Restart(processes), next: None, steps });
     }
 
@@ -74,7 +89,18 @@ impl Life {
         let Some(Stepping { then, next, .. }) = self.stepping.take() else { return Ok(()) };
         match (then, result) {
             (Then::Act(actions), Ok(turn)) => {
-                self.turn = turn.or(self.turn.take());
+                if let Some(turn) = turn {
+                    self.turn = Some(turn);
+                    // Whoever had it before may have left a mark.
+                    if let Ok(newest) = self.newest_state().await {
+                        self.see_mark(&newest);
+                    }
+                }
+                if let Some(reason) = self.why_applied_is_bad() {
+                    // None of the daemons knows of it yet.
+                    self.roll_back(reason, None, BTreeSet::new()).await?;
+                    return self.take_next(next).await;
+                }
                 let restarts = actions.contains(&Action::Restart);
                 if restarts && self.takes_turns() && !self.has_turn() {
                     // It was lost while the steps were done.
@@ -87,17 +113,26 @@ impl Life {
             }
             // None of the daemons knows of it yet.
             (Then::Act(_), Err(reason)) => self.roll_back(reason, None, BTreeSet::new()).await?,
-            (Then::Restart(processes), result) => {
-                if let Err(reason) = result {
-                    tracing::error!("{reason}; the daemons start on the old files nevertheless");
-                }
+            (Then::Restart(processes), _) => {
                 self.restart(&processes, StartReason::Rollback).await?;
             }
         }
+        self.take_next(next).await
+    }
+
+    async fn take_next(&mut self, next: Option<Snapshot>) -> Ending {
         match next {
             Some(snapshot) => self.take(snapshot, None).await,
             None => Ok(()),
         }
+    }
+
+    /// What is known by now against the state that is on disk.
+    fn why_applied_is_bad(&self) -> Option<String> {
+        let applied = self.applied.as_ref()?;
+        let marks = self.bad.iter().chain(self.mark.as_ref().map(|(mark, _)| mark));
+        let bad = marks.into_iter().find(|bad| bad.is_of(&applied.state, &applied.common))?;
+        Some(format!("this state has failed on {}: {}", bad.host, bad.reason))
     }
 
     fn preparation(&self) -> Preparation {
@@ -180,23 +215,56 @@ impl Preparation {
         }
     }
 
-    async fn change_steps(self, occasion: Occasion) -> Result<(), String> {
+    /// Does the steps that a change calls for, through faults that pass.
+    async fn change_steps(self) -> Result<(), String> {
         let manifest = self.manifest.clone();
         let mut inputs = self.inputs.clone();
         let bootstrap = self.bootstrap();
-        let steps = manifest.bootstrap.iter();
-        for step in steps.filter(|step| step.once_per == OncePer::Change) {
-            match bootstrap.try_once(step, &mut inputs, occasion).await {
-                Ok(_) => {}
-                Err(NotDone::Failed(why)) => {
-                    return Err(format!("the bootstrap step {} failed: {why}", step.name));
-                }
-                Err(NotDone::LockLost | NotDone::Store(_)) => {
-                    tracing::error!(step = step.name, "it is not known to be done; going on");
+        for step in change_steps(&manifest) {
+            loop {
+                match bootstrap.try_once(step, &mut inputs, Occasion::Change).await {
+                    Ok(_) => break,
+                    Err(NotDone::Failed(why)) => {
+                        return Err(format!("the bootstrap step {} failed: {why}", step.name));
+                    }
+                    Err(NotDone::Store(error)) if error.is_final() => {
+                        tracing::error!(step = step.name, %error, "it cannot be done; going on");
+                        break;
+                    }
+                    Err(NotDone::LockLost | NotDone::Store(_) | NotDone::NoRoom(_)) => {
+                        tracing::warn!(
+                            step = step.name,
+                            "it is not known to be done; trying again"
+                        );
+                        sleep(AGAIN).await;
+                    }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Does the same steps for files that have come back. The daemons may be down: this does not
+    /// wait for long, and nothing that fails keeps them from being started.
+    async fn rollback_steps(self) {
+        let manifest = self.manifest.clone();
+        let mut inputs = self.inputs.clone();
+        let bootstrap = self.bootstrap();
+        for step in change_steps(&manifest) {
+            let limit = step.timeout.unwrap_or(WAY_BACK);
+            let done = timeout(limit, bootstrap.try_once(step, &mut inputs, Occasion::Rollback));
+            let why = match done.await {
+                Ok(Ok(_)) => continue,
+                Ok(Err(NotDone::Failed(why) | NotDone::NoRoom(why))) => why,
+                Ok(Err(NotDone::Store(error))) => error.to_string(),
+                Ok(Err(NotDone::LockLost)) => "the lock was lost".to_owned(),
+                Err(_) => format!("not done within {limit:?}"),
+            };
+            tracing::error!(
+                step = step.name,
+                "{why}; the daemons start on the files from before nevertheless"
+            );
+        }
     }
 
     fn bootstrap(&self) -> Bootstrap<'_> {

@@ -193,7 +193,7 @@ impl Life {
 
     /// A state that has made a daemon fail, here or elsewhere.
     pub(super) fn hold_bad(&mut self, revision: i64, bad: &Bad) {
-        self.restarting.take_if(|waiting| waiting.snapshot.is_some());
+        self.drop_waiting();
         let Bad { host, reason, .. } = bad;
         let text = format!("this state has failed on {host}: {reason}; change it to go on");
         if self.complain(format!("bad {}", bad.state)) {

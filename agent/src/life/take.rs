@@ -36,8 +36,12 @@ impl Life {
         backoff: Option<ExponentialBackoff>,
     ) -> Ending {
         if let Some(stepping) = &mut self.stepping {
-            // A step that runs is not interrupted.
-            stepping.next = Some(snapshot);
+            // A step that runs is not interrupted. What is tried again may be older.
+            let is_newest = self.newest.as_ref() == Some(&state_of(&snapshot.entries));
+            if is_newest || stepping.next.is_none() {
+                stepping.next = Some(snapshot);
+            }
+            self.unwritten = None;
             return Ok(());
         }
         let state = state_of(&snapshot.entries);
@@ -71,7 +75,7 @@ impl Life {
         if self.applied.as_ref().is_none_or(|applied| applied.state != state) {
             return false;
         }
-        if self.restarting.take_if(|restarting| restarting.snapshot.is_some()).is_some() {
+        if self.drop_waiting() {
             tracing::info!(revision = snapshot.revision, "the change is taken back; no restart");
         }
         self.unwritten = None;
@@ -200,9 +204,11 @@ impl Life {
             self.wait_for_turn(Some(snapshot), backoff);
             return Ok(());
         }
-        self.restarting.take_if(|waiting| waiting.snapshot.is_some());
+        self.drop_waiting();
         let is_change = restarts || !differences.is_empty();
-        let was_ready = self.started && is_change && self.was_ready().await;
+        if self.started && is_change {
+            self.look_who_is_ready().await;
+        }
         if let Err(error) = apply(&differences, &mut self.undo) {
             self.reconciler.forget(&wanted, &error.path);
             self.give_back_turn();
@@ -222,19 +228,16 @@ impl Life {
         self.on_trial = self.manifest.start_without_store.then_some(snapshot);
         self.exported = exported;
         self.set_inputs(scope, mask);
-        self.follow_up(actions, is_change.then_some(was_ready)).await
+        self.follow_up(actions, is_change).await
     }
 
     /// Lets the daemons follow what is on disk now, once the steps are done that this calls for.
-    async fn follow_up(&mut self, actions: Vec<Action>, was_ready: Option<bool>) -> Ending {
+    async fn follow_up(&mut self, actions: Vec<Action>, is_change: bool) -> Ending {
         if !self.started {
             self.prepare();
             return Ok(());
         }
-        if let Some(was_ready) = was_ready {
-            self.blame(was_ready);
-        }
-        if was_ready.is_some() && self.manifest.has_change_steps() {
+        if is_change && self.manifest.has_change_steps() {
             self.do_change_steps(actions);
             return Ok(());
         }
@@ -243,7 +246,8 @@ impl Life {
 
     /// Tells the daemons, or restarts them.
     pub(super) async fn act(&mut self, actions: &[Action]) -> Ending {
-        let revision = self.applied.as_ref().map_or(0, |applied| applied.revision);
+        let applied = self.applied.clone();
+        let revision = applied.as_ref().map_or(0, |applied| applied.revision);
         let of = |wanted: Action| {
             let numbers = actions.iter().enumerate().filter(move |(_, action)| **action == wanted);
             numbers.map(|(number, _)| number).collect::<Vec<_>>()
@@ -257,9 +261,14 @@ impl Life {
         if !restarts.is_empty() {
             self.restart(&restarts, StartReason::Change).await?;
         }
+        if self.applied != applied {
+            // It was undone.
+            return Ok(());
+        }
         self.settle_state();
         self.tell_all(Instant::now()).await?;
-        if self.touched.is_empty() {
+        if self.trial.is_none() && self.stepping.is_none() {
+            self.give_back_turn();
             self.approve_if_told();
         }
         Ok(())

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Ending, Life, Request};
 use crate::observe::SignalReason;
-use crate::supervise::{Due, Launch, Process, commands};
+use crate::supervise::{Due, Launch, LaunchError, Process, commands};
 
 /// How soon a daemon is told again by a command that has failed.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -27,6 +27,7 @@ impl Life {
                     process.request_reload(revision);
                 }
             }
+            Request::Restart if self.stepping.is_some() => self.restart_all().await?,
             Request::Restart if self.takes_turns() && !self.has_turn() => {
                 self.wait_for_turn(None, None);
             }
@@ -37,6 +38,7 @@ impl Life {
 
     /// Tells the daemons what is due; a command that tells is run to its end.
     pub(super) async fn tell_all(&mut self, now: Instant) -> Ending {
+        let applied = self.applied.clone();
         for number in 0..self.processes.0.len() {
             let Some(process) = self.processes.0.get_mut(number) else { continue };
             match process.tell(now) {
@@ -47,6 +49,10 @@ impl Life {
                 }
                 Due::Run(revision, command) => {
                     self.tell_by_command(number, revision, command).await?;
+                    if self.applied != applied {
+                        // It was undone.
+                        return Ok(());
+                    }
                 }
             }
         }
@@ -71,6 +77,7 @@ impl Life {
         let mask = self.inputs.borrow().mask.clone();
         let on_line = |line: &str| tracing::info!(process = name, "{line}");
         let ran = commands::run(&self.children, &launch, Some(limit), &mask, on_line).await;
+        let has_room = !ran.as_ref().is_err_and(LaunchError::may_pass);
         match ran.map_err(|error| error.to_string()).and_then(commands::Ran::check) {
             Ok(()) => {
                 tracing::info!(process = name, revision, "told the daemon by its command");
@@ -78,10 +85,9 @@ impl Life {
             }
             Err(why) => {
                 let reason = format!("the reload command of {name} failed: {why}");
-                let is_well = |p: &Process| p.child().is_some() && !p.faltered;
-                let was_well = self.processes.0.get(number).is_some_and(is_well);
+                let was_well = self.processes.0.get(number).is_some_and(Process::is_well);
                 // One that is not up yet, or has other troubles, is told once more.
-                if was_well && self.blamed && self.trial.is_none() && self.can_undo() {
+                if was_well && has_room && self.blamed && self.trial.is_none() && self.can_undo() {
                     return self.roll_back(reason, None, BTreeSet::from([number])).await;
                 }
                 tracing::error!(revision, "{reason}; trying again in {AGAIN:?}");

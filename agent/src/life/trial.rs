@@ -88,22 +88,20 @@ impl Life {
         processes.map(question).collect()
     }
 
-    /// Whether all daemons are ready at this moment: a change is only blamed for a readiness that
-    /// was there before it.
-    pub(super) async fn was_ready(&self) -> bool {
-        for question in self.questions(&(0..self.processes.0.len()).collect()) {
+    /// Notes which daemons are not ready just before a change: it is only blamed for a readiness
+    /// that was there before it.
+    pub(super) async fn look_who_is_ready(&mut self) {
+        let mut unready = BTreeSet::new();
+        let questions = self.questions(&(0..self.processes.0.len()).collect());
+        for (number, question) in questions.into_iter().enumerate() {
             if let Some(probe) = question.probe
                 && probe.check(&question.commander, ANSWER).await.is_err()
             {
-                return false;
+                unready.insert(number);
             }
         }
-        true
-    }
-
-    /// Notes whether a daemon that is not ready after the change is the change's fault.
-    pub(super) fn blame(&mut self, was_ready: bool) {
-        self.blamed = was_ready || (self.trial.is_some() && self.blamed);
+        self.blamed = unready.is_empty() || (self.trial.is_some() && self.blamed);
+        self.unready = unready;
     }
 
     /// Notes that daemons know of what is on disk, and puts them on trial.
@@ -112,9 +110,11 @@ impl Life {
         if let Some(applied) = &self.applied {
             self.told.extend(processes.iter().map(|number| (*number, applied.clone())));
         }
-        // Whoever has ended by itself before has another reason for that.
-        let was_well =
-            |number: &&usize| self.processes.0.get(**number).is_some_and(|p| !p.faltered);
+        // Whoever has ended by itself before, or was not ready, has another reason for that.
+        let was_well = |number: &&usize| {
+            self.processes.0.get(**number).is_some_and(Process::is_well)
+                && !self.unready.contains(*number)
+        };
         self.blamable.extend(processes.iter().filter(was_well));
         self.begin_trial(processes.iter().copied());
     }
@@ -139,9 +139,10 @@ impl Life {
             self.passed(&trial.processes);
             return Ok(());
         };
-        if self.blamed && self.can_undo() {
-            let told = trial.processes.iter().filter_map(|number| self.told.get(number));
-            let culprit = told.max_by_key(|applied| applied.revision).cloned();
+        let told = trial.processes.iter().filter_map(|number| self.told.get(number));
+        let culprit = told.max_by_key(|applied| applied.revision).cloned();
+        // While steps are done, nobody has been told of what is on disk.
+        if self.blamed && self.can_undo() && (culprit.is_some() || self.stepping.is_none()) {
             return self.roll_back(reason, culprit, trial.processes).await;
         }
         let revision = self.applied.as_ref().map(|applied| applied.revision);
@@ -241,9 +242,12 @@ impl Life {
         self.trial = None;
         // Steps of something newer would prepare what goes away now.
         self.stepping = None;
+        self.checked = None;
         let (Some(applied), Some(good)) = (self.applied.take(), self.good.as_ref()) else {
             // After a fault of ours nobody knows what was good.
             self.start_the_dead_again();
+            self.give_back_turn();
+            self.follow_at = Some(Instant::now());
             return Ok(());
         };
         let culprit = culprit.unwrap_or_else(|| applied.clone());
@@ -256,7 +260,10 @@ impl Life {
         let was_good = good.applied.revision;
         let is_good = culprit.state == good.applied.state;
         let bad = Bad::new(&self.manifest, &culprit, &good.applied, reason);
-        if !is_good {
+        let is_marked = self.mark.as_ref().is_some_and(|(mark, _)| mark.state == bad.state);
+        if is_good || is_marked {
+            self.give_back_turn();
+        } else {
             self.mark_bad(&bad);
         }
         self.restore().await;

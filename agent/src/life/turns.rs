@@ -2,7 +2,7 @@
 
 use backon::ExponentialBackoff;
 use etcstack_config::key::escape;
-use etcstack_store::{LOAD_MARK, Snapshot, Store, Turn, Turns};
+use etcstack_store::{LOAD_MARK, Snapshot, Store, StoreError, Turn, Turns};
 use tokio::time::{Duration, sleep};
 
 use super::{Ending, Later, Life};
@@ -16,8 +16,10 @@ const ANSWER: Duration = Duration::from_secs(10);
 
 /// A restart that waits for its turn.
 pub(super) struct Restarting {
-    /// The state to take then; `None` where a restart is all that was asked for.
-    pub(super) snapshot: Option<Snapshot>,
+    /// The state to take then.
+    snapshot: Option<Snapshot>,
+    /// Whether somebody has asked for a restart, with or without a change.
+    asked: bool,
     /// Of the tries before, if there were any.
     backoff: Option<ExponentialBackoff>,
     pub(super) turn: Later<Turn>,
@@ -36,7 +38,9 @@ impl Life {
         snapshot: Option<Snapshot>,
         backoff: Option<ExponentialBackoff>,
     ) {
+        let asked = snapshot.is_none();
         if let Some(waiting) = &mut self.restarting {
+            waiting.asked |= asked;
             waiting.backoff = backoff;
             waiting.snapshot = snapshot.or(waiting.snapshot.take());
             return;
@@ -44,7 +48,16 @@ impl Life {
         tracing::info!("a restart is due; waiting for its turn");
         self.show(State::Behind, Some("its turn to restart".into()));
         let turn = self.next_turn();
-        self.restarting = Some(Restarting { snapshot, backoff, turn });
+        self.restarting = Some(Restarting { snapshot, asked, backoff, turn });
+    }
+
+    /// Nothing has to wait for a turn any more, but for a restart that was asked for. `false` if
+    /// no state has waited.
+    pub(super) fn drop_waiting(&mut self) -> bool {
+        let Some(waiting) = &mut self.restarting else { return false };
+        let had_state = waiting.snapshot.take().is_some();
+        self.restarting.take_if(|waiting| !waiting.asked);
+        had_state
     }
 
     /// Our next turn.
@@ -65,7 +78,8 @@ impl Life {
         self.turn = Some(turn);
         self.show(State::Behind, None);
         let Some(snapshot) = waiting.snapshot else { return self.restart_all().await };
-        let newest = match self.store.snapshot(&self.reconciler.view(), ANSWER).await {
+        let before = self.applied.clone();
+        let newest = match self.newest_state().await {
             Ok(newest) => newest,
             Err(error) => {
                 self.give_back_turn();
@@ -81,10 +95,20 @@ impl Life {
         } else {
             self.see(newest, waiting.backoff).await
         };
-        if self.trial.is_none() && self.stepping.is_none() {
+        let is_other = self.applied != before;
+        if waiting.asked && !is_other && ending.is_ok() {
+            return self.restart_all().await;
+        }
+        // An older trial may have no end.
+        if self.stepping.is_none() && (self.trial.is_none() || !is_other) {
             self.give_back_turn();
         }
         ending
+    }
+
+    /// The state of the store as it is now.
+    pub(super) async fn newest_state(&self) -> Result<Snapshot, StoreError> {
+        self.store.snapshot(&self.reconciler.view(), ANSWER).await
     }
 
     fn turns(&self) -> Turns {

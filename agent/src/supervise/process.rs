@@ -54,6 +54,16 @@ impl Process {
         &self.spec.name
     }
 
+    /// It runs, and has been well since it ended last.
+    pub(crate) fn is_well(&self) -> bool {
+        !self.faltered && self.runs()
+    }
+
+    /// It runs. One that has ended may not have been noticed yet.
+    fn runs(&self) -> bool {
+        self.child.as_ref().is_some_and(|child| child.code().is_none())
+    }
+
     pub(crate) fn child(&self) -> Option<&Child> {
         self.child.as_ref()
     }
@@ -84,6 +94,8 @@ impl Process {
     /// Stops it with all that it has started, if it runs. Returns the signal that it got.
     pub(crate) async fn stop(&mut self) -> Option<Signal> {
         let child = self.child.as_ref()?;
+        // It has ended before anybody has asked it to.
+        self.faltered |= child.code().is_some();
         let signal = self.spec.stop.signal.unwrap_or(Signal::TERM);
         tracing::info!(process = self.name(), pid = child.pid().as_raw(), "stopping the daemon");
         child.stop(signal, self.spec.stop.grace).await;
@@ -138,8 +150,8 @@ impl Process {
     /// Tells it what is due.
     pub(crate) fn tell(&mut self, now: Instant) -> Due {
         match &self.child {
-            Some(child) => self.reloader.fire(child, now),
-            None => Due::Later,
+            Some(child) if child.code().is_none() => self.reloader.fire(child, now),
+            _ => Due::Later,
         }
     }
 

@@ -294,3 +294,76 @@ async fn one_that_takes_longer_than_the_turn() {
     replica.settled(revision).await;
     assert_eq!(replica.starts(&process), 2);
 }
+
+/// A change that no daemon has to hear of comes while the one before is on trial: the turn is given
+/// back all the same, and all of it is found good.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_for_nobody_during_a_trial() {
+    let stage = Stage::loaded().await;
+    stage.write("go", "");
+    let more = slow_step(&stage, "n1");
+    let ready = "timeout = '60s'\nsettle = '2s'";
+    let manifest = Manifest { other: "on_change = 'none'", ready, more: &more, ..RESTARTS };
+    let replica = Replica::new(&stage, "n1", manifest);
+    let process = replica.start(&[]).await;
+    stage.set(&[("s.conf/x/a", Some("1"))]).await;
+    eventually("it is restarted", PATIENCE, async || replica.starts(&process) == 2).await;
+    let revision = stage.set(&[("other.conf/x/a", Some("1"))]).await;
+    replica.settled(revision).await;
+    assert_eq!(replica.starts(&process), 2);
+    eventually("the turn is given back", PATIENCE, async || {
+        stage.record("turns/controller/s/0").await.is_none()
+    })
+    .await;
+}
+
+/// A step that does not end when it should has no power over a daemon that is down.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rollback_does_not_wait_for_a_step_that_hangs() {
+    let stage = Stage::loaded().await;
+    stage.write("go", "");
+    let more = slow_step(&stage, "n1") + "timeout = '2s'\n";
+    let replica = Replica::new(&stage, "n1", Manifest { more: &more, ..ON_TRIAL });
+    let mut process = replica.start(&[]).await;
+    stage.set(&[("s.conf/x/a", Some("2"))]).await;
+    process.wait_for_line("n1 got HUP", PATIENCE).await;
+    std::fs::remove_file(stage.path("go")).unwrap();
+    kill(daemon_pid(&process.lines()), Signal::SIGKILL).unwrap();
+    eventually("it comes back", PATIENCE, async || replica.starts(&process) == 2).await;
+    assert!(!replica.read("etc/s.conf").contains("a = 2"));
+}
+
+/// Whoever has to take its turn anew sees what has become of the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_has_failed_elsewhere_meanwhile() {
+    let stage = Stage::loaded().await;
+    let go = text(&stage.path("go"));
+    let orders = ("s.conf/DEFAULT/orders", Some("die-on-start:3"));
+    let more = |host: &str| {
+        let record = text(&stage.path("record"));
+        format!(
+            "[restart]\nmax_unavailable = 2\n\
+             [[bootstrap]]\nname = 'sync-{host}'\nonce_per = 'change'\nfiles = ['s.conf']\n\
+             command = ['sh', '-c', 'echo begin {host} >> {record}; \
+             until test {host} = n2 -o -e {go}; do sleep 0.02; done']\n"
+        )
+    };
+    let [more1, more2] = ["n1", "n2"].map(more);
+    let first = Replica::new(&stage, "n1", Manifest { more: &more1, ..RESTARTS });
+    let second = Replica::new(&stage, "n2", Manifest { more: &more2, ..RESTARTS });
+    stage.write("go", "");
+    let process = first.start(&[]).await;
+    let other = second.start(&[]).await;
+    std::fs::remove_file(stage.path("go")).unwrap();
+    stage.set(&[orders]).await;
+    second.state("rolled_back").await;
+    eventually("it is marked", PATIENCE, async || stage.record(BAD).await.is_some()).await;
+    assert_eq!(first.starts(&process), 1);
+    let knows = |status: &Value| status["revisions"]["seen"].as_i64() > Some(0);
+    first.wait_for("reading on", knows).await;
+    stage.write("go", "");
+    first.state("rolled_back").await;
+    eventually("the other is back", PATIENCE, async || second.starts(&other) == 3).await;
+    assert_eq!(first.starts(&process), 1);
+    assert!(!first.read("etc/s.conf").contains("orders"));
+}
