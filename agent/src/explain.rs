@@ -1,8 +1,6 @@
 //! Where the value of an option comes from.
 
 mod explanation;
-mod secret;
-pub(crate) use secret::is_secret_name;
 mod show;
 
 use std::io::Write;

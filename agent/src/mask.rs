@@ -6,9 +6,8 @@ use std::fmt;
 use etcstack_config::Entries;
 use etcstack_config::catalog::Catalog;
 use etcstack_config::key::{Key, OptionName};
+use etcstack_config::secret::is_secret_name;
 use etcstack_config::variables::Scope;
-
-use crate::explain::is_secret_name;
 
 /// Shorter ones stand in too many lines by chance.
 const SHORTEST: usize = 4;

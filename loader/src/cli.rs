@@ -1,14 +1,22 @@
 //! The command line.
 
+mod diff;
+mod history;
+mod load;
+mod rollback;
+
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use etcstack_store::args::StoreArgs;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+pub(crate) use self::diff::DiffArgs;
+pub(crate) use self::history::HistoryArgs;
+pub(crate) use self::load::{LoadArgs, WriteArgs};
+pub(crate) use self::rollback::RollbackArgs;
 
 /// Loads the configuration of OpenStack services into etcd
 #[derive(Parser)]
@@ -21,8 +29,17 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Writes what a directory of bootstrap-data says, and only what differs
-    #[command(after_long_help = LOAD_HELP)]
+    #[command(after_long_help = load::HELP)]
     Load(Box<LoadArgs>),
+    /// Lists the releases and what else was done to the store
+    #[command(after_long_help = history::HELP)]
+    History(Box<HistoryArgs>),
+    /// Shows what differs between two releases, or a release and the store now
+    #[command(after_long_help = diff::HELP)]
+    Diff(Box<DiffArgs>),
+    /// Loads the data of an earlier release again
+    #[command(after_long_help = rollback::HELP)]
+    Rollback(Box<RollbackArgs>),
     /// Reduces what oslo-config-generator prints to the catalog that an image holds
     #[command(after_long_help = CATALOG_HELP)]
     Catalog(CatalogArgs),
@@ -32,25 +49,6 @@ pub(crate) enum Command {
         shell: clap_complete::Shell,
     },
 }
-
-const LOAD_HELP: &str = "\
-The directory holds three forms:
-  general/FILE            lines NAME=value, the variables
-  ROLE/SERVICE/FILE       options, in the file's own syntax; or the whole text of a text file
-  FOLDER/FILE             lines ROLE/SERVICE/FILE/SECTION/OPTION=value, whole keys
-
-Keys that an earlier load wrote and that the data no longer holds are deleted; keys that were put
-by hand stay. All of a load becomes visible to the agents at once. With mistakes in the data nothing
-is written, and all of them are named. A load waits for another one that is under way.
-
-Exit codes: 0 done, 64 wrong usage, 65 mistakes in the data, 66 no directory, no data or no file of
-credentials, 69 the store does not answer, 75 another load has overtaken this one, 76 the store
-refuses a request, 77 it refuses the user.
-
-Examples:
-  etcstack-loader load bootstrap-data
-  etcstack-loader load --store etcd://10.0.0.5,10.0.0.6/cloud1 /data
-  etcstack-loader load --output json | jq .written";
 
 const CATALOG_HELP: &str = "\
 The catalog says of each option of a service which type it has, whether a running daemon takes a new
@@ -86,34 +84,6 @@ pub(crate) struct CatalogArgs {
     /// The file to write, as a whole or not at all; standard output where there is none
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-}
-
-#[derive(Args)]
-pub(crate) struct LoadArgs {
-    /// The directory of bootstrap-data
-    #[arg(default_value = "bootstrap-data", env = "ETCSTACK_DATA")]
-    pub(crate) dir: PathBuf,
-
-    /// Accept a directory without any data: deletes all that was loaded before
-    #[arg(long)]
-    pub(crate) allow_empty: bool,
-
-    /// How to print what was done
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
-
-    /// How long to try when the store does not answer
-    #[arg(
-        long,
-        env = "ETCSTACK_START_TIMEOUT",
-        value_name = "TIME",
-        default_value = "60s",
-        value_parser = etcstack_store::args::duration
-    )]
-    pub(crate) start_timeout: Duration,
-
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

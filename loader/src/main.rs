@@ -2,9 +2,16 @@
 
 mod catalog;
 mod cli;
+mod diff;
+mod difference;
+mod history;
 mod load;
 mod plan;
+mod release;
 mod report;
+mod rollback;
+mod run;
+mod stored;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -29,6 +36,9 @@ fn main() -> ExitCode {
     cli::start_logging();
     match cli.command {
         Command::Load(args) => load::run(&args),
+        Command::History(args) => history::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Rollback(args) => rollback::run(&args),
         Command::Catalog(args) => catalog::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -1,26 +1,37 @@
 //! Telling what a load did. Names keys, never values.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use etcstack_store::StoreError;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::cli::Output;
 use crate::load::LoadError;
-use crate::plan::Plan;
+use crate::plan::{Drift, Plan};
 
 /// What a load did.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
+    /// The release that is current afterwards.
+    pub(crate) release: Option<u64>,
     pub(crate) added: BTreeSet<String>,
     pub(crate) changed: BTreeSet<String>,
     pub(crate) deleted: BTreeSet<String>,
     pub(crate) unchanged: usize,
+    /// Keys that were left as a hand had made them.
+    #[serde(serialize_with = "objects")]
+    pub(crate) drift: BTreeMap<String, Drift>,
+    /// Keys that no load has to do with.
+    pub(crate) by_hand: BTreeSet<String>,
     /// The store's revision afterwards.
     pub(crate) revision: i64,
     #[serde(skip)]
     seen: bool,
+}
+
+fn objects<S: Serializer>(drift: &BTreeMap<String, Drift>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(drift.iter().map(|(key, why)| serde_json::json!({"key": key, "why": why})))
 }
 
 impl Report {
@@ -31,9 +42,17 @@ impl Report {
             self.seen = true;
             self.unchanged = plan.unchanged;
         }
+        self.drift.clone_from(&plan.drift);
+        self.by_hand.clone_from(&plan.by_hand);
         self.added.extend(plan.added.iter().cloned());
         self.changed.extend(plan.changed.difference(&self.added).cloned());
         self.deleted.extend(plan.deleted.iter().cloned());
+        // A hand was faster.
+        for key in self.drift.keys() {
+            self.added.remove(key);
+            self.changed.remove(key);
+            self.deleted.remove(key);
+        }
         self.revision = revision;
     }
 
@@ -42,42 +61,65 @@ impl Report {
     }
 }
 
-pub(crate) fn print(report: &Report, output: Output) {
-    // Whoever was to read it may have gone; what was done is done.
-    let _ = write_report(report, output);
+impl Drift {
+    /// What has become of the key.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Changed => "changed by hand",
+            Self::Put => "put by hand, and now in the data with another value",
+            Self::Dropped => "changed by hand, and no longer in the data",
+            Self::Spelling => {
+                "put by hand, and in the data in another spelling and with another value"
+            }
+        }
+    }
 }
 
-fn write_report(report: &Report, output: Output) -> std::io::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match output {
+pub(crate) fn print(report: &Report, output: Output) {
+    let text = match output {
         Output::Json => {
             let mut json = serde_json::json!(report);
             json["written"] = report.written().into();
-            writeln!(stdout, "{json}")
+            format!("{json}\n")
         }
-        Output::Text => {
-            let groups = [
-                ("added", &report.added),
-                ("changed", &report.changed),
-                ("deleted", &report.deleted),
-            ];
-            for (what, keys) in groups {
-                for key in keys {
-                    writeln!(stdout, "{what:<8} {}", key.escape_debug())?;
-                }
-            }
-            writeln!(
-                stdout,
-                "{} written ({} added, {} changed), {} unchanged, {} deleted; revision {}",
-                report.written(),
-                report.added.len(),
-                report.changed.len(),
-                report.unchanged,
-                report.deleted.len(),
-                report.revision
-            )
-        }
+        Output::Text => text(report),
+    };
+    // Whoever was to read it may have gone; what was done is done.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn text(report: &Report) -> String {
+    let Report { added, changed, deleted, drift, by_hand, .. } = report;
+    let mut lines = Vec::new();
+    for (what, keys) in [("added", added), ("changed", changed), ("deleted", deleted)] {
+        lines.extend(keys.iter().map(|key| format!("{what:<8} {}", key.escape_debug())));
     }
+    for (key, why) in drift {
+        lines.push(format!("{:<8} {}: {}", "kept", key.escape_debug(), why.reason()));
+    }
+    let release = report.release.map(|number| format!("; release {number}")).unwrap_or_default();
+    lines.push(format!(
+        "{} written ({} added, {} changed), {} unchanged, {} deleted, {} kept{release}; revision {}",
+        report.written(),
+        added.len(),
+        changed.len(),
+        report.unchanged,
+        deleted.len(),
+        drift.len(),
+        report.revision
+    ));
+    if !drift.is_empty() {
+        lines.push(
+            "what was kept differs from the data: take its values into the data, or load with \
+             --overwrite"
+                .into(),
+        );
+    }
+    if !by_hand.is_empty() {
+        let (s, was) = if by_hand.len() == 1 { ("", "was") } else { ("s", "were") };
+        lines.push(format!("{} key{s} of no load {was} left alone", by_hand.len()));
+    }
+    lines.join("\n") + "\n"
 }
 
 /// One line for each problem, and what became of the store.

@@ -23,6 +23,7 @@ use etcstack_config::Entries;
 pub(crate) use follow::follow;
 use tokio::sync::Mutex;
 
+use crate::view::{Edge, Span};
 use crate::{Credentials, Expect, LIMITS, Outcome, Snapshot, StoreError, View, Write};
 
 /// A member that answers does so in milliseconds; one without a quorum never.
@@ -226,10 +227,10 @@ fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
     })
 }
 
-/// A read of the keys below a prefix, or of one key.
+/// A read of one key, or of all from it to an end.
 struct Range {
     key: Vec<u8>,
-    prefix: bool,
+    end: Option<Vec<u8>>,
 }
 
 impl Session {
@@ -249,10 +250,10 @@ impl Session {
         known: &BTreeSet<String>,
         revision: i64,
     ) -> Result<Snapshot, StoreError> {
-        let prefixes = view.prefixes().iter().map(|prefix| self.range(prefix, true));
-        let keys = known.iter().map(|key| self.range(key, false));
+        let spans = view.spans().into_iter().map(|span| self.span(&span));
+        let keys = known.iter().map(|key| self.one(key));
         let mut snapshot = Snapshot { revision, entries: Entries::new() };
-        let ranges: Vec<_> = prefixes.chain(keys).collect();
+        let ranges: Vec<_> = spans.chain(keys).collect();
         self.ranges(ranges, &mut snapshot).await?;
         let mut read = known.clone();
         loop {
@@ -262,7 +263,7 @@ impl Session {
                 snapshot.entries.retain(|key, _| view.holds(key, &wanted));
                 return Ok(snapshot);
             }
-            let ranges = missing.iter().map(|key| self.range(key, false)).collect();
+            let ranges = missing.iter().map(|key| self.one(key)).collect();
             self.ranges(ranges, &mut snapshot).await?;
             read.extend(missing);
         }
@@ -304,8 +305,22 @@ impl Session {
         entries.insert(key.to_owned(), value);
     }
 
-    fn range(&self, key: &str, prefix: bool) -> Range {
-        Range { key: self.key(key), prefix }
+    fn one(&self, key: &str) -> Range {
+        Range { key: self.key(key), end: None }
+    }
+
+    fn span(&self, span: &Span) -> Range {
+        Range { key: self.edge(&span.from), end: Some(self.edge(&span.to)) }
+    }
+
+    /// Where an edge stands, as etcd compares keys.
+    fn edge(&self, edge: &Edge) -> Vec<u8> {
+        match edge {
+            // No key is empty; as the begin of a range etcd wants one that is not either.
+            Edge::Start(prefix) if self.prefix.is_empty() && prefix.is_empty() => vec![0],
+            Edge::Start(prefix) => self.key(prefix),
+            Edge::End(prefix) => end_of(self.key(prefix)),
+        }
     }
 
     fn key(&self, key: &str) -> Vec<u8> {
@@ -342,13 +357,22 @@ impl Session {
     }
 }
 
+/// The first key behind all that begin with this; etcd spells the end of all keys as a zero byte.
+fn end_of(mut prefix: Vec<u8>) -> Vec<u8> {
+    while let Some(last) = prefix.pop() {
+        if last < u8::MAX {
+            prefix.push(last + 1);
+            return prefix;
+        }
+    }
+    vec![0]
+}
+
 impl Range {
     fn get(&self, revision: i64) -> TxnOp {
         let mut options = GetOptions::new().with_revision(revision);
-        if self.prefix {
-            // An empty prefix means all keys, which etcd spells differently.
-            options =
-                if self.key.is_empty() { options.with_all_keys() } else { options.with_prefix() };
+        if let Some(end) = &self.end {
+            options = options.with_range(end.clone());
         }
         TxnOp::get(self.key.clone(), Some(options))
     }

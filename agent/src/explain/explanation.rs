@@ -10,11 +10,10 @@ use etcstack_config::key::{Key, OptionName, variable_key};
 use etcstack_config::layers::{FileConfig, Layers, Sourced};
 use etcstack_config::problem::{Place, Problem, Problems};
 use etcstack_config::render::{DefaultFile, FileInputs, render};
+use etcstack_config::secret::{holds_any, is_secret_name, looks_secret};
 use etcstack_config::variables::{Scope, Variables};
 use etcstack_store::Snapshot;
 use serde::Serialize;
-
-use super::secret::{holds_any, is_secret_name, looks_secret};
 
 /// What is asked, and what is there to answer it.
 pub(super) struct Question<'a> {

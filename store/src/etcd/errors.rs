@@ -42,10 +42,25 @@ pub(super) fn explain(endpoint: &str, error: &etcd_client::Error) -> StoreError 
         "NotFound" if text.contains("lease not found") => StoreError::LeaseGone,
         "OutOfRange" if text.contains("required revision") => StoreError::Forgotten,
         "InvalidArgument" | "ResourceExhausted" | "FailedPrecondition" | "Unimplemented" => {
-            StoreError::Rejected { endpoint, reason: text.into() }
+            StoreError::Rejected { endpoint, reason: with_remedy(text) }
         }
         _ => StoreError::Unavailable { endpoint, reason: root_cause(status) },
     }
+}
+
+/// What etcd said, and what to do about it where that is known.
+fn with_remedy(text: &str) -> String {
+    let remedies = [
+        (
+            "database space exceeded",
+            "etcd is full: compact and defragment it, or raise its --quota-backend-bytes; \
+             then: etcdctl alarm disarm",
+        ),
+        ("request is too large", "raise etcd's --max-request-bytes to its default of 1572864"),
+        ("too many operations", "raise etcd's --max-txn-ops to its default of 128"),
+    ];
+    let remedy = remedies.iter().find(|(cause, _)| text.contains(cause));
+    remedy.map_or_else(|| text.to_owned(), |(_, remedy)| format!("{text}; {remedy}"))
 }
 
 /// The innermost message, such as "Connection refused": the outer ones say "transport error".

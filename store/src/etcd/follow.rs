@@ -14,6 +14,7 @@ use etcd_client::{WatchOptions, WatchResponse, WatchStream};
 use super::{Etcd, REQUEST_TIMEOUT, Session, explain, unavailable, within};
 use crate::backoff::Backoff;
 use crate::follow::Publisher;
+use crate::view::Span;
 use crate::{StoreError, View};
 
 /// A watch without news tells every ten minutes that it lives. One that does not for so long hangs,
@@ -61,7 +62,7 @@ impl Connection<'_> {
         let mut session = etcd.connect(turn, REQUEST_TIMEOUT).await?;
         let mut keys = BTreeSet::new();
         let mut snapshot = session.read(self.view, &keys).await?;
-        let mut stream = Watch::open(&mut session, self.view.prefixes(), snapshot.revision).await?;
+        let mut stream = Watch::open(&mut session, &self.view.spans(), snapshot.revision).await?;
         loop {
             let wanted = self.view.keys(&snapshot.entries);
             for key in wanted.difference(&keys) {
@@ -77,21 +78,20 @@ impl Connection<'_> {
     }
 }
 
-/// The watches of all prefixes and keys, on one stream.
+/// The watches of all spans and keys, on one stream.
 struct Watch(WatchStream);
 
 impl Watch {
     async fn open(
         session: &mut Session,
-        prefixes: &[String],
+        spans: &[Span],
         revision: i64,
     ) -> Result<Self, StoreError> {
         let mut stream: Option<WatchStream> = None;
-        for prefix in prefixes {
-            let key = session.key(prefix);
+        for span in spans {
+            let key = session.edge(&span.from);
             let options = after(revision).with_progress_notify();
-            let options =
-                if key.is_empty() { options.with_all_keys() } else { options.with_prefix() };
+            let options = options.with_range(session.edge(&span.to));
             match &mut stream {
                 None => {
                     let opened = session.watch.watch(key, Some(options));

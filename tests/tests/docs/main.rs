@@ -14,9 +14,10 @@ use etcstack_config::key::Key;
 use etcstack_tests::{Etcd, PATIENCE, Process, binary};
 
 /// Those that show commands.
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "docs/keys.md",
+    "docs/loading.md",
     "docs/manifest.md",
     "docs/observing.md",
     "docs/operators-guide.md",
@@ -200,7 +201,9 @@ async fn the_transaction_is_one() {
 #[test]
 fn every_environment_variable_is_documented() {
     let guide = read("docs/operators-guide.md");
-    for source in ["agent/src/cli.rs", "loader/src/cli.rs", "store/src/args.rs"] {
+    for source in
+        ["agent/src/cli.rs", "loader/src/cli.rs", "loader/src/cli/load.rs", "store/src/args.rs"]
+    {
         for text in read(source).split("\"ETCSTACK_").skip(1) {
             let name = format!("`ETCSTACK_{}`", text.split('"').next().unwrap());
             assert!(guide.contains(&name), "{source}: {name}");

@@ -23,24 +23,24 @@ macro_rules! tests {
 }
 
 tests! {
-    etcd: reads_prefixes follows_references sees_changes_and_deletions changes_meanwhile
+    etcd: reads_prefixes follows_references what_is_left_out sees_changes_and_deletions changes_meanwhile
         new_reference transactions_are_never_mixed changes_elsewhere_are_no_events
         slow_consumers_get_the_newest dropping_ends_the_task loads_become_visible_as_a_whole
         expectations;
-    etcd_with_prefix: reads_prefixes follows_references sees_changes_and_deletions
+    etcd_with_prefix: reads_prefixes follows_references what_is_left_out sees_changes_and_deletions
         changes_meanwhile new_reference transactions_are_never_mixed
         changes_elsewhere_are_no_events slow_consumers_get_the_newest dropping_ends_the_task
         loads_become_visible_as_a_whole expectations;
-    memory: reads_prefixes follows_references sees_changes_and_deletions changes_meanwhile
+    memory: reads_prefixes follows_references what_is_left_out sees_changes_and_deletions changes_meanwhile
         new_reference transactions_are_never_mixed changes_elsewhere_are_no_events
         slow_consumers_get_the_newest dropping_ends_the_task loads_become_visible_as_a_whole
         expectations;
     // Cannot be written through the store.
-    config_map: reads_prefixes follows_references sees_changes_and_deletions changes_meanwhile
+    config_map: reads_prefixes follows_references what_is_left_out sees_changes_and_deletions changes_meanwhile
         new_reference transactions_are_never_mixed changes_elsewhere_are_no_events
         slow_consumers_get_the_newest dropping_ends_the_task;
     // Here a transaction is many changes, and nothing makes them one.
-    dir: reads_prefixes follows_references sees_changes_and_deletions changes_meanwhile
+    dir: reads_prefixes follows_references what_is_left_out sees_changes_and_deletions changes_meanwhile
         changes_elsewhere_are_no_events slow_consumers_get_the_newest dropping_ends_the_task;
 }
 
@@ -216,6 +216,27 @@ async fn changes_elsewhere_are_no_events(mut home: Home) {
     home.apply(&[put("general/A", "2")]).await;
     home.apply(&[put("general/A", "3")]).await;
     assert_eq!(watcher.state().await["general/A"], b"3");
+}
+
+/// What a view leaves out is not read, whatever stands there.
+async fn what_is_left_out(mut home: Home) {
+    let (a, b) = ("r/s/s.conf/x/a", "r/s/s.conf/y/b");
+    let others = ["general/A", "r/t/t.conf/x/a"];
+    home.apply(&[put(a, "0"), put(b, "0"), put(others[0], "0"), put(others[1], "0")]).await;
+    let without = View::everything().without("r/s/");
+    let expected = entries(&others.map(|key| (key, "0")));
+    assert_eq!(snapshot(&home.store, &without).await, expected);
+    // A longer prefix and a single key are asked for all the same.
+    let key = View::new(vec!["r/".into()], move |_| [b.to_owned()].into()).without("r/s/");
+    assert_eq!(snapshot(&home.store, &key).await, entries(&[(b, "0"), (others[1], "0")]));
+    let longer = vec![String::new(), "r/s/s.conf/x/".into()];
+    let longer = View::new(longer, |_| [].into()).without("r/s/");
+    let mut watcher = Watcher::new(&home.store, longer);
+    let state = |value: &str| entries(&[(others[0], "0"), (others[1], "0"), (a, value)]);
+    assert_eq!(watcher.state().await, state("0"));
+    home.apply(&[put(b, "1")]).await;
+    home.apply(&[put(a, "1")]).await;
+    assert_eq!(watcher.state().await, state("1"));
 }
 
 async fn slow_consumers_get_the_newest(mut home: Home) {

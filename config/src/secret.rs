@@ -23,7 +23,7 @@ const WORDS: [&str; 10] =
 const SHORTEST: usize = 4;
 
 /// Whether an option, a variable or a file of this name holds a secret.
-pub(crate) fn is_secret_name(name: &str) -> bool {
+pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
     PARTS.iter().any(|part| name.contains(part))
@@ -34,13 +34,13 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
 }
 
 /// Whether a text holds one of these secrets.
-pub(super) fn holds_any(text: &str, secrets: &[&str]) -> bool {
+pub fn holds_any(text: &str, secrets: &[&str]) -> bool {
     secrets.iter().any(|secret| secret.len() >= SHORTEST && text.contains(*secret))
 }
 
 /// Whether a text gives a secret away by its form: a URL with a user's password, an assignment to
 /// a name that looks like one, a private key.
-pub(super) fn looks_secret(text: &str) -> bool {
+pub fn looks_secret(text: &str) -> bool {
     text.contains("PRIVATE KEY")
         || text.split_whitespace().any(has_userinfo)
         || text

@@ -1,0 +1,125 @@
+//! The options of `load`, and those that it shares with what else writes releases.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use etcstack_store::args::StoreArgs;
+
+use super::Output;
+
+pub(super) const HELP: &str = "\
+The directory holds three forms:
+  general/FILE            lines NAME=value, the variables
+  ROLE/SERVICE/FILE       options, in the file's own syntax; or the whole text of a text file
+  FOLDER/FILE             lines ROLE/SERVICE/FILE/SECTION/OPTION=value, whole keys
+
+Only what differs is written, and all of a load becomes visible to the agents at once. With mistakes
+in the data nothing is written, and all of them are named.
+
+What a hand has changed since the last load stays as it is and is reported as drift; --overwrite
+gives it the data's value. Keys that an earlier load wrote and that the data no longer holds are
+deleted; keys that no load wrote stay in any case. A key that a hand removed comes back.
+
+A load that changes something is a release: it gets a number, and its data is kept in the store for
+history, diff and rollback. One that changes nothing writes nothing.
+
+A load waits for another one that is under way, and completes what one that has died has left.
+--abort undoes that instead: the store gets the data of the last complete release.
+
+Exit codes: 0 done, also with drift; 64 wrong usage, 65 mistakes in the data, 66 no directory, no
+data, no file of credentials or nothing to go back to, 69 the store does not answer, 75 another load
+has overtaken this one or, with --no-wait, is under way, 76 the store refuses a request, 77 it
+refuses the user.
+
+Examples:
+  etcstack-loader load bootstrap-data --message 'more memory for glance'
+  etcstack-loader load --store etcd://10.0.0.5,10.0.0.6/cloud1 /data
+  etcstack-loader load --output json | jq '.drift[].key'
+  etcstack-loader load --abort";
+
+#[derive(Args)]
+pub(crate) struct LoadArgs {
+    /// The directory of bootstrap-data
+    #[arg(default_value = "bootstrap-data", env = "ETCSTACK_DATA")]
+    pub(crate) dir: PathBuf,
+
+    /// Accept a directory without any data: deletes all that was loaded before
+    #[arg(long)]
+    pub(crate) allow_empty: bool,
+
+    /// Go back to the last complete release after a load that has died; reads no directory
+    #[arg(long, conflicts_with_all = ["allow_empty", "overwrite"])]
+    pub(crate) abort: bool,
+
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+}
+
+/// What all have in common that write a release.
+#[derive(Args)]
+pub(crate) struct WriteArgs {
+    /// Give keys that a hand has changed the data's value
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    /// Who does this, for the history; USER@HOST where nobody is named
+    #[arg(long, env = "ETCSTACK_AUTHOR", value_name = "NAME", value_parser = short)]
+    author: Option<String>,
+
+    /// Why, for the history
+    #[arg(long, short, value_name = "TEXT", value_parser = short)]
+    pub(crate) message: Option<String>,
+
+    /// How many releases the store keeps, this one included
+    #[arg(long, value_name = "N", default_value = "20", value_parser = at_least_two)]
+    pub(crate) keep: usize,
+
+    /// Do not wait for another load: end with 75
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+
+    /// How to print what was done
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+
+    /// How long to try when the store does not answer
+    #[arg(
+        long,
+        env = "ETCSTACK_START_TIMEOUT",
+        value_name = "TIME",
+        default_value = "60s",
+        value_parser = etcstack_store::args::duration
+    )]
+    pub(crate) start_timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+impl WriteArgs {
+    /// Who does this.
+    pub(crate) fn author(&self) -> String {
+        if let Some(author) = &self.author {
+            return author.clone();
+        }
+        let id = nix::unistd::getuid();
+        let user = nix::unistd::User::from_uid(id).ok().flatten();
+        let user = user.map_or_else(|| id.to_string(), |user| user.name);
+        let host = nix::unistd::gethostname().unwrap_or_default();
+        format!("{user}@{}", host.to_string_lossy())
+    }
+}
+
+/// One more than the release before, which a rollback goes to and a load compares with.
+fn at_least_two(text: &str) -> Result<usize, &'static str> {
+    let number = text.parse().ok().filter(|number| (2..=1000).contains(number));
+    number.ok_or("write a number from 2 to 1000")
+}
+
+fn short(text: &str) -> Result<String, &'static str> {
+    if text.len() > 1000 {
+        return Err("at most 1000 bytes");
+    }
+    Ok(text.to_owned())
+}

@@ -1,0 +1,47 @@
+//! What differs between two releases, or between a release and the store.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use etcstack_config::Entries;
+
+use crate::cli::{DiffArgs, Output};
+use crate::difference::Difference;
+use crate::load::LoadError;
+use crate::release::Data;
+use crate::stored;
+
+/// The command.
+pub(crate) fn run(args: &DiffArgs) -> ExitCode {
+    crate::run::to_end(diff(args))
+}
+
+async fn diff(args: &DiffArgs) -> Result<(), LoadError> {
+    let store = args.store.open()?;
+    let timeout = args.start_timeout;
+    let (from, before) = stored::release(&store, args.from, timeout).await?;
+    let (to, after) = match args.to {
+        Some(reference) => {
+            let (entry, data) = stored::release(&store, reference, timeout).await?;
+            (Some(entry.number), entries(data))
+        }
+        None => (None, stored::now(&store, timeout).await?),
+    };
+    let difference = Difference::new(&entries(before), &after);
+    let text = match args.output {
+        Output::Json => {
+            let mut json = difference.json(args.show_secrets);
+            json["from"] = from.number.into();
+            json["to"] = to.into();
+            format!("{json}\n")
+        }
+        Output::Text => difference.text(args.show_secrets),
+    };
+    // Whoever was to read it may have gone.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    Ok(())
+}
+
+fn entries(data: Data) -> Entries {
+    data.into_iter().map(|(key, value)| (key, value.into_bytes())).collect()
+}

@@ -1,0 +1,81 @@
+//! The difference of two states, file by file, for people and programs. Secrets are masked.
+
+mod mask;
+mod show;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use etcstack_config::Entries;
+use etcstack_config::key::{GENERAL, Key};
+
+/// What became of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) key: String,
+    /// How the key is called inside its file or among the variables: `[section] option`.
+    pub(crate) name: String,
+    /// What names say of the value: whether it is a secret.
+    secret: bool,
+    /// What it held; `None` where it was not there.
+    before: Option<String>,
+    /// What it holds; `None` where it is gone.
+    after: Option<String>,
+}
+
+/// The keys that differ, by file; the variables are one file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Difference {
+    groups: BTreeMap<String, Vec<Change>>,
+}
+
+impl Difference {
+    pub(crate) fn new(before: &Entries, after: &Entries) -> Self {
+        let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let text = |entries: &Entries, key: &String| {
+            // What is no text is shown as well as it can be.
+            entries.get(key).map(|value| String::from_utf8_lossy(value).into_owned())
+        };
+        let mut difference = Self::default();
+        for key in keys.into_iter().filter(|key| before.get(*key) != after.get(*key)) {
+            let (group, name, secret) = place(key);
+            let (before, after) = (text(before, key), text(after, key));
+            // Its lines say nothing of it one by one.
+            let holds_key = |text: &String| text.contains("PRIVATE KEY");
+            let secret = secret || before.iter().chain(&after).any(holds_key);
+            let change = Change { key: key.clone(), name, secret, before, after };
+            difference.groups.entry(group).or_default().push(change);
+        }
+        difference
+    }
+
+    /// How many keys were added, changed and removed.
+    pub(crate) fn counts(&self) -> [usize; 3] {
+        let changes = || self.groups.values().flatten();
+        let added = changes().filter(|change| change.before.is_none()).count();
+        let removed = changes().filter(|change| change.after.is_none()).count();
+        [added, changes().count() - added - removed, removed]
+    }
+}
+
+/// The file of a key, its name in there, and whether that is one of secrets.
+fn place(key: &str) -> (String, String, bool) {
+    use etcstack_config::secret::is_secret_name;
+    match Key::parse(key) {
+        Ok(Key::Variable(name)) => {
+            let secret = is_secret_name(&name);
+            (GENERAL.to_owned(), name, secret)
+        }
+        Ok(Key::Option(file, option)) => {
+            (file.to_string(), option.to_string(), is_secret_name(&option.option))
+        }
+        Ok(Key::File(file)) => {
+            let secret = is_secret_name(&file.file);
+            (file.to_string(), "(text)".to_owned(), secret)
+        }
+        // No key of ours: nobody knows what it holds.
+        _ => ("(other keys)".to_owned(), key.to_owned(), true),
+    }
+}
+
+#[cfg(test)]
+mod tests;

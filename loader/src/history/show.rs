@@ -1,0 +1,100 @@
+//! The history as people and programs read it.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{Entry, History};
+use crate::cli::Output;
+
+/// So many are named in a row.
+const MOST_KEYS: usize = 3;
+
+const HEADINGS: [&str; 6] = ["RELEASE", "TIME", "KIND", "KEYS", "AUTHOR", "MESSAGE"];
+
+/// The newest first, `limit` of them.
+pub(super) fn print(history: &History, limit: Option<usize>, output: Output) {
+    let text = match output {
+        Output::Json => json(history, limit).to_string() + "\n",
+        Output::Text => text(history, limit),
+    };
+    // Whoever was to read it may have gone.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn newest(history: &History, limit: Option<usize>) -> impl Iterator<Item = &Entry> {
+    history.entries.values().rev().take(limit.unwrap_or(usize::MAX))
+}
+
+fn json(history: &History, limit: Option<usize>) -> Value {
+    let entry = |entry: &Entry| {
+        let mut value = json!(entry);
+        value["current"] = (history.current == Some(entry.number)).into();
+        value
+    };
+    let entries: Vec<_> = newest(history, limit).map(entry).collect();
+    let pending: Vec<_> = history.pending.values().collect();
+    json!({"current": history.current, "entries": entries, "pending": pending})
+}
+
+/// A table, the current release marked with a star.
+pub(super) fn text(history: &History, limit: Option<usize>) -> String {
+    let mut rows = vec![HEADINGS.map(str::to_owned)];
+    rows.extend(newest(history, limit).map(|entry| row(history, entry)));
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: [usize; 6] = std::array::from_fn(|column| width(column).unwrap_or_default());
+    let mut out = String::new();
+    for row in &rows {
+        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+        out += cells.collect::<Vec<_>>().join("  ").trim_end();
+        out.push('\n');
+    }
+    if history.entries.is_empty() {
+        "nothing has been loaded yet\n".clone_into(&mut out);
+    }
+    for entry in history.pending.values() {
+        let Entry { number, at, author, .. } = entry;
+        let author = author.escape_debug();
+        let _ = writeln!(
+            out,
+            "release {number} of {author} is under way since {at}, or has died: load again, or \
+             load --abort"
+        );
+    }
+    out
+}
+
+/// The first keys, and how many more there are.
+fn shortened(keys: &[String]) -> String {
+    let first: Vec<_> = keys.iter().take(MOST_KEYS).map(String::as_str).collect();
+    let more = match keys.len().saturating_sub(MOST_KEYS) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    first.join(" ").escape_debug().to_string() + &more
+}
+
+fn row(history: &History, entry: &Entry) -> [String; 6] {
+    let current = if history.current == Some(entry.number) { "*" } else { "" };
+    let counts = entry.counts;
+    let keys = if entry.keys.is_empty() {
+        let kept = match counts.kept {
+            0 => String::new(),
+            kept => format!(" ({kept} kept)"),
+        };
+        format!("+{} ~{} -{}{kept}", counts.added, counts.changed, counts.deleted)
+    } else {
+        shortened(&entry.keys)
+    };
+    [
+        format!("{}{current}", entry.number),
+        entry.at.clone(),
+        entry.kind.name().to_owned(),
+        keys,
+        entry.author.escape_debug().to_string(),
+        entry.message.escape_debug().to_string(),
+    ]
+}

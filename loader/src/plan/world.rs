@@ -1,0 +1,114 @@
+//! The store as a load sees it, and which of its values are a load's own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use etcstack_config::Entries;
+use etcstack_config::key::SYSTEM;
+use etcstack_store::{LOAD_MARK, View};
+
+use super::lists::{self, LOADED, Lists};
+use crate::history::{CURRENT, Entry, GENERATION, History, PENDING};
+use crate::release::{Data, part_keys, unpack};
+
+/// What a load reads: all keys, the lists, the history, and the data of the current release and of
+/// loads that have died; but nothing of the releases before them.
+pub(crate) fn view() -> View {
+    let folders = vec![String::new(), LOADED.into(), CURRENT.into(), PENDING.into()];
+    let more = |entries: &Entries| {
+        let history = History::of(entries);
+        let entries = history.pending.values().chain(history.current());
+        entries.flat_map(part_keys).chain([GENERATION.to_owned()]).collect::<BTreeSet<_>>()
+    };
+    View::new(folders, more).without(format!("{SYSTEM}/"))
+}
+
+/// The values of the current release.
+#[derive(Debug)]
+enum Base {
+    /// There is no release yet.
+    None,
+    /// There is one, but its data is gone or damaged.
+    Unknown,
+    Known(Data),
+}
+
+/// A state of the store, understood.
+#[derive(Debug)]
+pub(crate) struct World<'a> {
+    pub(super) entries: &'a Entries,
+    pub(crate) history: History,
+    /// The lists of each service.
+    pub(super) lists: BTreeMap<String, Lists>,
+    base: Base,
+    /// What loads that are not complete were to write, as far as it is all there.
+    pending: BTreeMap<u64, Data>,
+    /// Whether a listed key is a load's own whatever it holds.
+    pub(crate) legacy: bool,
+}
+
+impl<'a> World<'a> {
+    pub(crate) fn new(entries: &'a Entries) -> Self {
+        let history = History::of(entries);
+        let lists = lists::read(entries);
+        let base = match (history.current, history.current()) {
+            (None, _) => Base::None,
+            (Some(_), entry) => {
+                entry.and_then(|entry| unpack(entry, entries)).map_or(Base::Unknown, Base::Known)
+            }
+        };
+        // Lists without a release were written before there were releases; those that a first load
+        // has left behind name what it was to write, and its data says more.
+        let died = &history.pending;
+        let legacy = matches!(base, Base::None)
+            && !lists.is_empty()
+            && (died.is_empty() || died.values().any(|entry| entry.legacy));
+        let pending =
+            died.iter().filter_map(|(number, entry)| Some((*number, unpack(entry, entries)?)));
+        let pending = pending.collect();
+        Self { entries, history, lists, base, pending, legacy }
+    }
+
+    /// What the mark of a load that is under way holds, or of one that has died.
+    pub(crate) fn mark(&self) -> Option<&'a Vec<u8>> {
+        self.entries.get(LOAD_MARK)
+    }
+
+    /// The data of the current release.
+    pub(crate) fn base(&self) -> Option<&Data> {
+        match &self.base {
+            Base::Known(data) => Some(data),
+            Base::None | Base::Unknown => None,
+        }
+    }
+
+    /// Whether the current release cannot be read, so that nothing in the store counts as a load's.
+    pub(crate) fn is_base_lost(&self) -> bool {
+        matches!(self.base, Base::Unknown)
+    }
+
+    /// A load of the same data that has died, with its data complete: it can be gone on with.
+    pub(crate) fn begun(&self, digest: &str) -> Option<&Entry> {
+        let same = |entry: &&Entry| {
+            entry.digest.as_deref() == Some(digest) && self.pending.contains_key(&entry.number)
+        };
+        self.history.pending.values().find(same)
+    }
+
+    /// All keys that loads have written and still answer for.
+    pub(super) fn loaded(&self) -> BTreeSet<&'a str> {
+        // The lists borrow from nobody; their keys in the store do.
+        let listed = self.lists.values().flat_map(|lists| &lists.keys);
+        listed.filter_map(|key| self.entries.get_key_value(key)).map(|(key, _)| &**key).collect()
+    }
+
+    /// Whether what a key holds was put there by a load, and not by a hand.
+    pub(super) fn is_ours(&self, key: &str, value: &[u8]) -> bool {
+        let holds = |data: &Data| data.get(key).is_some_and(|ours| ours.as_bytes() == value);
+        let in_base = match &self.base {
+            Base::Known(data) => holds(data),
+            Base::Unknown => false,
+            Base::None => self.legacy && self.lists.values().any(|lists| lists.keys.contains(key)),
+        };
+        in_base || self.pending.values().any(holds)
+    }
+}

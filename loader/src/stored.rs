@@ -1,0 +1,39 @@
+//! Reading releases, and what is in the store now.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use etcstack_config::Entries;
+use etcstack_config::key::SYSTEM;
+use etcstack_store::{Store, View};
+
+use crate::history::{self, CURRENT, Entry, History, Reference};
+use crate::load::LoadError;
+use crate::release::{Data, part_keys, unpack};
+
+/// A release that is kept, and its data.
+pub(crate) async fn release(
+    store: &Store,
+    reference: Reference,
+    timeout: Duration,
+) -> Result<(Entry, Data), LoadError> {
+    let history = history::read(store, timeout).await?;
+    let entry = history.find(reference).map_err(LoadError::NoSuchRelease)?.clone();
+    let number = entry.number;
+    let parts = move |entries: &Entries| {
+        let history = History::of(entries);
+        history.entries.get(&number).into_iter().flat_map(part_keys).collect::<BTreeSet<_>>()
+    };
+    let snapshot = store.snapshot(&View::new(vec![CURRENT.into()], parts), timeout).await?;
+    let data = unpack(&entry, &snapshot.entries).ok_or(LoadError::Damaged(number))?;
+    Ok((entry, data))
+}
+
+/// All keys that are in the store now, the system's records aside.
+pub(crate) async fn now(store: &Store, timeout: Duration) -> Result<Entries, LoadError> {
+    let view = View::everything().without(format!("{SYSTEM}/"));
+    let mut entries = store.snapshot(&view, timeout).await?.entries;
+    // The mark is read with every view.
+    entries.retain(|key, _| !key.starts_with(SYSTEM));
+    Ok(entries)
+}
