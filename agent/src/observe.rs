@@ -10,16 +10,13 @@ mod metrics;
 mod publish;
 mod readiness;
 mod serve;
-mod status;
-mod time;
 
 pub(crate) use board::Board;
+pub(crate) use etcstack_config::status::{
+    Bad, Failed, FileStatus, Process, ProcessState, Refused, State, Status, Step, StepState, Time,
+};
 pub(crate) use listen::{Listen, Listener};
 pub(crate) use metrics::{Metrics, Refusal, SignalReason, StartReason, StepOutcome};
 pub(crate) use publish::{Publishing, record_key};
 pub(crate) use readiness::{Readiness, Ready};
 pub(crate) use serve::{Source, serve};
-pub(crate) use status::{
-    Bad, Failed, FileStatus, Process, ProcessState, Refused, State, Status, Step, StepState,
-};
-pub(crate) use time::Time;

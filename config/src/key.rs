@@ -173,7 +173,7 @@ pub fn escape(part: &str) -> String {
     part.replace('%', "%25").replace('/', "%2F")
 }
 
-fn unescape(what: &'static str, part: &str) -> Result<String, KeyError> {
+pub(crate) fn unescape(what: &'static str, part: &str) -> Result<String, KeyError> {
     if part.is_empty() {
         return Err(KeyError::Empty(what));
     }

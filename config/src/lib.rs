@@ -11,6 +11,7 @@
 //! * [`catalog`]: what a service's options are: types, which may change while it runs, which hide;
 //! * [`effect`]: what a change of a file means for a daemon that has read it;
 //! * [`secret`]: which names and values look like secrets;
+//! * [`status`]: what an agent says of itself;
 //! * [`problem`]: what is wrong, where, and what to do about it.
 
 pub mod catalog;
@@ -23,6 +24,7 @@ pub mod layers;
 pub mod problem;
 pub mod render;
 pub mod secret;
+pub mod status;
 pub mod variables;
 
 /// The keys and values of a store, or of the part of it that was asked for.

@@ -4,6 +4,7 @@ mod diff;
 mod history;
 mod load;
 mod rollback;
+mod status;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use self::diff::DiffArgs;
 pub(crate) use self::history::HistoryArgs;
 pub(crate) use self::load::{LoadArgs, WriteArgs};
 pub(crate) use self::rollback::RollbackArgs;
+pub(crate) use self::status::StatusArgs;
 
 /// Loads the configuration of OpenStack services into etcd
 #[derive(Parser)]
@@ -43,6 +45,9 @@ pub(crate) enum Command {
     /// Reduces what oslo-config-generator prints to the catalog that an image holds
     #[command(after_long_help = CATALOG_HELP)]
     Catalog(CatalogArgs),
+    /// Shows how all agents are, or waits until they run on the newest configuration
+    #[command(after_long_help = status::HELP)]
+    Status(Box<StatusArgs>),
     /// Prints completions for a shell
     Completions {
         /// The shell

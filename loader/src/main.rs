@@ -11,6 +11,7 @@ mod release;
 mod report;
 mod rollback;
 mod run;
+mod status;
 mod stored;
 
 use std::io::Write;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Diff(args) => diff::run(&args),
         Command::Rollback(args) => rollback::run(&args),
         Command::Catalog(args) => catalog::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "etcstack-loader", &mut script);

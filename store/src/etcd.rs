@@ -6,6 +6,7 @@
 mod errors;
 mod follow;
 mod lease;
+mod revisions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -370,10 +371,14 @@ fn end_of(mut prefix: Vec<u8>) -> Vec<u8> {
 
 impl Range {
     fn get(&self, revision: i64) -> TxnOp {
-        let mut options = GetOptions::new().with_revision(revision);
-        if let Some(end) = &self.end {
-            options = options.with_range(end.clone());
+        TxnOp::get(self.key.clone(), Some(self.options(revision)))
+    }
+
+    fn options(&self, revision: i64) -> GetOptions {
+        let options = GetOptions::new().with_revision(revision);
+        match &self.end {
+            Some(end) => options.with_range(end.clone()),
+            None => options,
         }
-        TxnOp::get(self.key.clone(), Some(options))
     }
 }

@@ -16,6 +16,7 @@ mod turn;
 mod url;
 mod view;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -48,6 +49,15 @@ impl fmt::Debug for Snapshot {
         let keys: Vec<_> = self.entries.keys().collect();
         write!(f, "Snapshot({}, {keys:?})", self.revision)
     }
+}
+
+/// A state of the store, and when each of its keys was last changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revisions {
+    /// The state.
+    pub snapshot: Snapshot,
+    /// The revision of each key's last change. What was deleted left none.
+    pub changed: BTreeMap<String, i64>,
 }
 
 /// A change of one key.
@@ -173,6 +183,21 @@ impl Store {
         match self {
             Self::Etcd(etcd) if revision > 0 => etcd.snapshot(view, revision).await,
             _ => Err(StoreError::Forgotten),
+        }
+    }
+
+    /// Reads what the view asks for and when its keys were last changed, all of one revision. A
+    /// directory does not know that.
+    ///
+    /// Not tried again: [`snapshot`](Self::snapshot) finds out whether the store is there.
+    pub async fn revisions(&self, view: &View) -> Result<Revisions, StoreError> {
+        match self {
+            Self::Etcd(etcd) => etcd.revisions(view).await,
+            Self::Dir(_) => Err(StoreError::Forgotten),
+            Self::Memory(memory) => {
+                tokio::task::yield_now().await;
+                Ok(memory.revisions(view))
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use etcstack_config::Entries;
 use tokio::sync::watch;
 
 use crate::follow::Publisher;
-use crate::{Expect, LeaseId, Outcome, Snapshot, StoreError, View, Write};
+use crate::{Expect, LeaseId, Outcome, Revisions, Snapshot, StoreError, View, Write};
 
 /// A store in memory. Clones share what it holds.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub struct Memory {
 #[derive(Debug)]
 struct State {
     snapshot: Snapshot,
+    /// When each key was last changed.
+    changed: BTreeMap<String, i64>,
     /// The keys that are held under each lease.
     leases: BTreeMap<LeaseId, BTreeSet<String>>,
     last_lease: LeaseId,
@@ -34,6 +36,7 @@ impl Default for Memory {
     fn default() -> Self {
         let state = State {
             snapshot: Snapshot { revision: 1, entries: Entries::new() },
+            changed: BTreeMap::new(),
             leases: BTreeMap::new(),
             last_lease: LeaseId(0),
             unanswered: VecDeque::new(),
@@ -66,6 +69,15 @@ impl Memory {
     pub(crate) fn snapshot(&self, view: &View) -> Snapshot {
         let Snapshot { revision, entries } = &self.lock().snapshot;
         Snapshot { revision: *revision, entries: view.select(entries) }
+    }
+
+    pub(crate) fn revisions(&self, view: &View) -> Revisions {
+        let state = self.lock();
+        let Snapshot { revision, entries } = &state.snapshot;
+        let snapshot = Snapshot { revision: *revision, entries: view.select(entries) };
+        let changed = state.changed.iter().filter(|(key, _)| snapshot.entries.contains_key(*key));
+        let changed = changed.map(|(key, revision)| (key.clone(), *revision)).collect();
+        Revisions { snapshot, changed }
     }
 
     pub(crate) fn commit(
@@ -150,6 +162,7 @@ impl State {
         for keys in self.leases.values_mut() {
             keys.remove(key);
         }
+        self.changed.insert(key.clone(), self.snapshot.revision);
         match write {
             Write::Put { key, value } => drop(self.snapshot.entries.insert(key, value)),
             Write::Hold { key, value, lease } => {

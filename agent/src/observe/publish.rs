@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
-use etcstack_config::key::{SYSTEM, escape};
 use etcstack_config::layers::Layers;
+use etcstack_config::status;
 use etcstack_store::{Lease, LeaseId, Store, StoreError, Write};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -24,8 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The key of an agent's record.
 pub(crate) fn record_key(layers: &Layers, service: &str, host: &str) -> String {
-    let role = escape(&layers.to_string());
-    format!("{SYSTEM}/status/{role}/{}/{}", escape(service), escape(host))
+    status::record_key(&layers.to_string(), service, host)
 }
 
 /// The task that keeps the record. Dropping this ends it as [`end`](Self::end) does, but nobody
@@ -100,7 +99,8 @@ impl Record {
     async fn write_changes(&mut self, id: LeaseId) {
         loop {
             sleep_until(self.next).await;
-            let value = self.statuses.borrow_and_update().to_json();
+            // Texts and numbers alone: nothing in there cannot be written.
+            let value = serde_json::to_vec(&*self.statuses.borrow_and_update()).unwrap_or_default();
             self.next = Instant::now() + INTERVAL;
             let write = Write::Hold { key: self.key.clone(), value, lease: id };
             match self.store.commit(&[], &[write]).await {

@@ -231,3 +231,28 @@ async fn a_transaction_that_etcd_refuses() {
     assert!(writes.iter().map(etcstack_store::Write::size).sum::<usize>() + size > limits.bytes);
     assert!(matches!(store.commit(&[], &writes).await, Ok(Outcome::Committed(_))));
 }
+
+#[tokio::test]
+async fn when_keys_were_changed_last() {
+    let etcd = Etcd::new().await;
+    let store = open(&etcd.url_with("p"));
+    // More than one request asks for.
+    let names: Vec<_> = (0..300).map(|number| format!("$V{number}")).collect();
+    let value = names.concat();
+    etcd.put("r/s/s.conf/DEFAULT/a", "elsewhere").await;
+    let committed = async |write| match store.commit(&[], &[write]).await.unwrap() {
+        Outcome::Committed(revision) => revision,
+        Outcome::Conflict => panic!("there was nothing to expect"),
+    };
+    let own = committed(put("r/s/s.conf/DEFAULT/a", value)).await;
+    committed(put("general/V299", "1")).await;
+    let newest = committed(put("general/V299", "1")).await;
+    committed(put("general/UNUSED", "1")).await;
+    committed(put("r/t/s.conf/DEFAULT/a", "1")).await;
+    let read = store.revisions(&view(&["s"])).await.unwrap();
+    assert_eq!(read.snapshot.entries, snapshot(&store, &view(&["s"])).await);
+    assert_eq!(read.snapshot.revision, etcd.revision().await);
+    let expected = [("general/V299", newest), ("r/s/s.conf/DEFAULT/a", own)];
+    let expected = expected.map(|(key, revision)| (key.to_owned(), revision));
+    assert_eq!(read.changed, expected.into());
+}

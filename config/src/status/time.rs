@@ -11,16 +11,17 @@ const LAST: u64 = 253_402_300_799;
 /// A second of the calendar, in UTC: `2026-03-01T12:00:00Z`.
 ///
 /// Whatever a broken clock says, it can be shown.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Time(u64);
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(u64);
 
 impl Time {
-    pub(crate) fn now() -> Self {
+    /// What the clock says.
+    pub fn now() -> Self {
         SystemTime::now().into()
     }
 
     /// Seconds since 1970.
-    pub(crate) fn unix(self) -> u64 {
+    pub fn unix(self) -> u64 {
         self.0
     }
 }
