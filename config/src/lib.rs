@@ -6,6 +6,7 @@
 //! * [`data`]: the files of `bootstrap-data`, read into keys and values;
 //! * [`layers`]: which key wins where a service has several roles;
 //! * [`variables`]: `$NAME`, `${NAME:-default}`, `${NAME|url}`;
+//! * [`references`]: which service uses which variables;
 //! * [`dialect`] and [`document`]: the syntax of a service's file, edited without losing a byte;
 //! * [`render`]: default + options + variables → bytes;
 //! * [`catalog`]: what a service's options are: types, which may change while it runs, which hide;
@@ -22,6 +23,7 @@ pub mod effect;
 pub mod key;
 pub mod layers;
 pub mod problem;
+pub mod references;
 pub mod render;
 pub mod secret;
 pub mod status;

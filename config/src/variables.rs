@@ -5,6 +5,7 @@
 //! `\$` in the `oslo` dialect, where it means the same. A variable comes from `general/`, or else
 //! from the agent's environment; one from `general/` may refer to others.
 
+mod lacking;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};

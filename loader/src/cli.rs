@@ -1,9 +1,12 @@
 //! The command line.
 
+mod access;
 mod diff;
 mod history;
 mod load;
+mod note;
 mod rollback;
+mod secrets;
 mod status;
 
 use std::io::IsTerminal;
@@ -14,10 +17,13 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+pub(crate) use self::access::AccessArgs;
 pub(crate) use self::diff::DiffArgs;
 pub(crate) use self::history::HistoryArgs;
 pub(crate) use self::load::{LoadArgs, WriteArgs};
+pub(crate) use self::note::NoteArgs;
 pub(crate) use self::rollback::RollbackArgs;
+pub(crate) use self::secrets::{GenerateArgs, ListArgs, RotateArgs, SecretsArgs, SecretsCommand};
 pub(crate) use self::status::StatusArgs;
 
 /// Loads the configuration of OpenStack services into etcd
@@ -48,6 +54,11 @@ pub(crate) enum Command {
     /// Shows how all agents are, or waits until they run on the newest configuration
     #[command(after_long_help = status::HELP)]
     Status(Box<StatusArgs>),
+    /// Makes, lists and replaces the secrets among the variables, and never prints one
+    Secrets(SecretsArgs),
+    /// Gives each service a user in etcd with just the rights that it needs
+    #[command(after_long_help = access::HELP)]
+    Access(Box<AccessArgs>),
     /// Prints completions for a shell
     Completions {
         /// The shell

@@ -98,8 +98,8 @@ pub(crate) async fn execute(
     let job = Job {
         store: args.store.open()?,
         goal,
-        author: args.author(),
-        message: args.message.clone().or(message).unwrap_or_default(),
+        author: args.note.author(),
+        message: args.note.message.clone().or(message).unwrap_or_default(),
         overwrite: args.overwrite,
         wait: !args.no_wait,
         keep: args.keep,

@@ -1,9 +1,11 @@
 //! `etcstack-loader`: loads bootstrap-data into the store.
 
+mod access;
 mod catalog;
 mod cli;
 mod diff;
 mod difference;
+mod hand;
 mod history;
 mod load;
 mod plan;
@@ -11,8 +13,10 @@ mod release;
 mod report;
 mod rollback;
 mod run;
+mod secrets;
 mod status;
 mod stored;
+mod task;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -42,6 +46,8 @@ fn main() -> ExitCode {
         Command::Rollback(args) => rollback::run(&args),
         Command::Catalog(args) => catalog::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Secrets(args) => secrets::run(&args.command),
+        Command::Access(args) => access::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "etcstack-loader", &mut script);

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::history::Entry;
 
 /// The folder of the packed data, one folder for each release.
-const DATA: &str = "_etcstack/data/";
+pub(crate) const DATA: &str = "_etcstack/data/";
 
 /// How much of the packed data one key holds: it fits into a request with room to spare.
 const PART: usize = 1_000_000;

@@ -3,6 +3,7 @@
 //! One endpoint is used at a time, the next one after a failure: a client that balances over all
 //! of them hides which one failed and why, and a watch stays on one member in any case.
 
+pub(crate) mod auth;
 mod errors;
 mod follow;
 mod lease;
@@ -16,9 +17,9 @@ use std::time::Duration;
 
 use errors::{explain, unavailable, within};
 use etcd_client::{
-    Certificate, Client, Compare, CompareOp, ConnectOptions, GetOptions, Identity, KeyValue,
-    KvClient, LeaseClient, PutOptions, ResponseHeader, TlsOptions, Txn, TxnOp, TxnOpResponse,
-    WatchClient,
+    AuthClient, Certificate, Client, Compare, CompareOp, ConnectOptions, GetOptions, Identity,
+    KeyValue, KvClient, LeaseClient, PutOptions, ResponseHeader, TlsOptions, Txn, TxnOp,
+    TxnOpResponse, WatchClient,
 };
 use etcstack_config::Entries;
 pub(crate) use follow::follow;
@@ -65,6 +66,7 @@ struct Session {
     prefix: Arc<str>,
     /// How long a request may take.
     limit: Duration,
+    auth: AuthClient,
     kv: KvClient,
     watch: WatchClient,
     lease: LeaseClient,
@@ -190,6 +192,7 @@ impl Etcd {
             endpoint: endpoint.to_owned(),
             prefix: self.prefix.clone(),
             limit,
+            auth: client.auth_client(),
             lease: client.lease_client(),
             kv: client.kv_client().max_decoding_message_size(LARGEST_ANSWER),
             watch: client.watch_client().max_decoding_message_size(LARGEST_ANSWER),

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 pub use dir::read_data;
 pub use error::StoreError;
+pub use etcd::auth::{AccessChange, AccessState, Auth, Kind, Rights, Span};
 use etcstack_config::Entries;
 pub use follow::{Event, Follower};
 pub use lease::{Lease, LeaseId};
@@ -252,5 +253,14 @@ impl Store {
     /// store. What is [held](Write::Hold) under it is gone about this long after we are.
     pub fn lease(&self, ttl: Duration) -> Result<Lease, StoreError> {
         Lease::new(self, ttl)
+    }
+
+    /// The users and roles of the etcd that this store is in; `None` where it is in no etcd. Each
+    /// request is tried again until the timeout is over.
+    pub fn auth(&self, timeout: Duration) -> Option<Auth> {
+        match self {
+            Self::Etcd(etcd) => Some(Auth::new(etcd.clone(), timeout)),
+            Self::Dir(_) | Self::Memory(_) => None,
+        }
     }
 }

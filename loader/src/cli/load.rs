@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use etcstack_store::args::StoreArgs;
 
-use super::Output;
+use super::{NoteArgs, Output};
 
 pub(super) const HELP: &str = "\
 The directory holds three forms:
@@ -63,13 +63,8 @@ pub(crate) struct WriteArgs {
     #[arg(long)]
     pub(crate) overwrite: bool,
 
-    /// Who does this, for the history; USER@HOST where nobody is named
-    #[arg(long, env = "ETCSTACK_AUTHOR", value_name = "NAME", value_parser = short)]
-    author: Option<String>,
-
-    /// Why, for the history
-    #[arg(long, short, value_name = "TEXT", value_parser = short)]
-    pub(crate) message: Option<String>,
+    #[command(flatten)]
+    pub(crate) note: NoteArgs,
 
     /// How many releases the store keeps, this one included
     #[arg(long, value_name = "N", default_value = "20", value_parser = at_least_two)]
@@ -97,29 +92,8 @@ pub(crate) struct WriteArgs {
     pub(crate) store: StoreArgs,
 }
 
-impl WriteArgs {
-    /// Who does this.
-    pub(crate) fn author(&self) -> String {
-        if let Some(author) = &self.author {
-            return author.clone();
-        }
-        let id = nix::unistd::getuid();
-        let user = nix::unistd::User::from_uid(id).ok().flatten();
-        let user = user.map_or_else(|| id.to_string(), |user| user.name);
-        let host = nix::unistd::gethostname().unwrap_or_default();
-        format!("{user}@{}", host.to_string_lossy())
-    }
-}
-
 /// One more than the release before, which a rollback goes to and a load compares with.
 fn at_least_two(text: &str) -> Result<usize, &'static str> {
     let number = text.parse().ok().filter(|number| (2..=1000).contains(number));
     number.ok_or("write a number from 2 to 1000")
-}
-
-fn short(text: &str) -> Result<String, &'static str> {
-    if text.len() > 1000 {
-        return Err("at most 1000 bytes");
-    }
-    Ok(text.to_owned())
 }

@@ -35,6 +35,10 @@ pub(super) fn explain(endpoint: &str, error: &etcd_client::Error) -> StoreError 
     // The codes alone do not tell: "authentication failed" is an InvalidArgument to etcd.
     let auth = ["authentication failed", "user name", "permission denied", "auth"];
     match code.as_str() {
+        // A token from before a change of users or roles; a new connection gets a new one.
+        _ if text.contains("revision of auth store is old") => {
+            StoreError::Unavailable { endpoint, reason: text.into() }
+        }
         "PermissionDenied" => StoreError::Denied { endpoint, reason: text.into() },
         "InvalidArgument" | "FailedPrecondition" if auth.iter().any(|w| text.contains(w)) => {
             StoreError::Denied { endpoint, reason: text.into() }

@@ -14,13 +14,14 @@ use etcstack_config::key::Key;
 use etcstack_tests::{Etcd, PATIENCE, Process, binary};
 
 /// Those that show commands.
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "docs/keys.md",
     "docs/loading.md",
     "docs/manifest.md",
     "docs/observing.md",
     "docs/operators-guide.md",
+    "docs/secrets.md",
     "docs/security.md",
 ];
 
@@ -89,12 +90,16 @@ async fn the_commands_of_the_documents_run() {
     let folder = tempfile::tempdir().unwrap();
     write(&folder.path().join("cinder.json"), GENERATED);
     // Of an image, and of its build.
-    let places = ["/usr/share/etcstack/", "/tmp/"];
+    let places = ["/usr/share/etcstack/", "/tmp/", "/run/"];
     let here = format!("{}/", folder.path().display());
     let (mut loads, mut puts, mut agents) = (0, 0, 0);
     for line in DOCUMENTS.iter().flat_map(|document| code(document, "sh")) {
         let words = words(&line);
         let (mut command, good): (Command, &[i32]) = match words[..] {
+            // A plan, and of an empty store.
+            ["etcstack-loader", "access" | "secrets", ..] => {
+                (Command::new(binary("etcstack-loader")), &[0, 2, 66])
+            }
             ["etcstack-loader", ..] => {
                 loads += 1;
                 (Command::new(binary("etcstack-loader")), &[0])

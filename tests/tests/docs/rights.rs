@@ -1,31 +1,30 @@
 //! docs/security.md: the rights in etcd that are named there are enough.
 
+use std::path::Path;
 use std::process::Command;
 
 use etcstack_tests::{Etcd, PATIENCE, Process, binary, eventually};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{code, words, write};
+use crate::{code, root, words, write};
 
 const ROOT: &str = "root-pw";
+const USER: &str = "etcstack.controller.glance";
 const STATUS: &str = "_etcstack/status/controller/glance/n1";
 const BAD: &str = "_etcstack/bad/controller/glance";
 
-/// The user glance, with the rights that the document grants it.
-async fn grant(etcd: &mut Etcd) {
-    etcd.enable_auth(ROOT).await;
-    etcd.add_user("glance", "glance-pw", Vec::new()).await;
+/// The users of the document's command, with the rights that it grants them.
+async fn grant(etcd: &mut Etcd, folder: &Path) {
     let lines = code("docs/security.md", "sh");
-    let mut grants = 0;
-    for line in lines.iter().filter(|line| line.contains("grant-permission glance ")) {
-        let mut etcdctl = Command::new("etcdctl");
-        etcdctl.env("ETCDCTL_API", "3").args(["--endpoints", &etcd.address()]);
-        etcdctl.arg(format!("--user=root:{ROOT}")).args(&words(line)[1..]);
-        assert!(Process::spawn(&mut etcdctl).wait(PATIENCE).await.success(), "{line}");
-        grants += 1;
+    let line = lines.iter().find(|line| line.contains(" --apply ")).expect("a command");
+    let mut loader = Command::new(binary("etcstack-loader"));
+    for word in &words(line)[1..] {
+        loader.arg(word.replace("/run/etcstack", &folder.display().to_string()));
     }
-    assert!(grants >= 8, "{grants}");
+    loader.env("ETCSTACK_STORE", etcd.url()).current_dir(root());
+    assert!(Process::spawn(&mut loader).wait(PATIENCE).await.success(), "{line}");
+    etcd.enable_auth(ROOT).await;
 }
 
 async fn record(etcd: &Etcd, key: &str) -> Option<Value> {
@@ -45,7 +44,6 @@ async fn status(etcd: &Etcd, what: &str, holds: impl Fn(&Value) -> bool) {
 async fn they_are_enough() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name);
-    write(&path("password"), "glance-pw");
     write(
         &path("agent.toml"),
         "[[file]]\nname = 'glance-api.conf'\npath = 'glance-api.conf'\non_change = 'restart'\n\
@@ -59,11 +57,12 @@ async fn they_are_enough() {
     etcd.put(&option("a"), "$GLANCE_DB_PASSWORD@$MYSQL_HOST").await;
     let done = "{\"runs\": [{\"outcome\": \"done\"}]}";
     etcd.put("_etcstack/bootstrap/glance/before", done).await;
-    grant(&mut etcd).await;
+    grant(&mut etcd, folder.path()).await;
 
     let mut agent = Command::new(binary("etcstack-agent"));
     agent.args(["run", "--role", "controller", "--service", "glance", "--host", "n1"]);
-    agent.args(["--store", &etcd.url(), "--user", "glance", "--password-file", "password"]);
+    agent.args(["--store", &etcd.url(), "--user", USER]);
+    agent.args(["--password-file", &format!("passwords/{USER}")]);
     agent.args(["--manifest", "agent.toml", "--state-dir", "state", "--"]);
     let script = "grep -q die glance-api.conf && exit 3; exec sleep 1000";
     agent.args(["sh", "-c", script]).current_dir(&folder);

@@ -1,0 +1,76 @@
+//! Telling what is, or was, to be changed.
+
+use etcstack_store::AccessChange;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::plan::Plan;
+
+#[derive(Serialize)]
+pub(super) struct Report {
+    changes: Vec<Value>,
+    unchanged_roles: usize,
+    applied: bool,
+    /// Whether access control is on, afterwards.
+    access_control: bool,
+    #[serde(skip)]
+    text: Vec<String>,
+}
+
+impl Report {
+    pub(super) fn new(plan: &Plan, applied: bool, access_control: bool) -> Self {
+        Self {
+            changes: plan.changes.iter().map(object).collect(),
+            unchanged_roles: plan.unchanged,
+            applied,
+            access_control,
+            text: plan.changes.iter().map(line).collect(),
+        }
+    }
+
+    pub(super) fn lines(&self) -> Vec<String> {
+        let what = if self.applied { "done" } else { "to do; --apply does it" };
+        let count = self.changes.len();
+        let s = if count == 1 { "" } else { "s" };
+        let mut lines = self.text.clone();
+        let unchanged = self.unchanged_roles;
+        lines.push(if count == 0 {
+            format!("nothing to do; {unchanged} roles are as they should be")
+        } else {
+            format!("{count} change{s} {what}; {unchanged} roles unchanged")
+        });
+        lines
+    }
+}
+
+/// A change for people.
+pub(super) fn line(change: &AccessChange) -> String {
+    match change {
+        AccessChange::AddRole(role) => format!("create  role {role}"),
+        AccessChange::Grant(role, span, kind) => format!("grant   {role} {kind} {span}"),
+        AccessChange::AddUser(user, _) => format!("create  user {user}"),
+        AccessChange::Join(user, role) => format!("join    user {user}, role {role}"),
+        AccessChange::Revoke(role, span) => format!("revoke  {role} {span}"),
+        AccessChange::DeleteUser(user) => format!("delete  user {user}"),
+        AccessChange::DeleteRole(role) => format!("delete  role {role}"),
+        AccessChange::Enable => "enable  access control".to_owned(),
+    }
+}
+
+/// A change for programs. A key ends in * where all that start so are meant.
+fn object(change: &AccessChange) -> Value {
+    match change {
+        AccessChange::AddRole(role) => json!({"change": "create-role", "role": role}),
+        AccessChange::Grant(role, span, kind) => json!({
+            "change": "grant", "role": role, "right": kind.to_string(), "key": span.to_string()
+        }),
+        AccessChange::AddUser(user, _) => json!({"change": "create-user", "user": user}),
+        AccessChange::Join(user, role) => json!({"change": "join", "user": user, "role": role}),
+        AccessChange::Revoke(role, span) => {
+            json!({"change": "revoke", "role": role, "key": span.to_string()})
+        }
+        AccessChange::DeleteUser(user) => json!({"change": "delete-user", "user": user}),
+        AccessChange::DeleteRole(role) => json!({"change": "delete-role", "role": role}),
+        AccessChange::Enable => json!({"change": "enable"}),
+    }
+}

@@ -1,0 +1,182 @@
+//! `secrets`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use etcstack_store::args::StoreArgs;
+
+use super::{NoteArgs, Output};
+use crate::secrets::Kind;
+
+const GENERATE_HELP: &str = "\
+Looks for variables that the data or the store's keys refer to, without a default, that nobody has,
+and whose names say that they are secrets. Each gets a random value, in general/, once: what is
+there is never changed or printed, and of two runs at once the first one wins. Run it before a load.
+
+What a name ends in, a number after it aside, says what is made:
+  …PASSWORD, …SECRET, …TOKEN, …_PASS, …_PWD, …_PW, …PASSPHRASE, …SECRET_KEY, …ENCRYPTION_KEY
+                                            password: 32 of A-Z, a-z, 0-9
+  …COOKIE                                   cookie: 32 of A-Z, as Erlang has it
+  …FERNET_KEY, …CREDENTIAL_KEY, …KEK        fernet: 32 bytes in URL-safe base64
+  …HASH_PATH_PREFIX, …HASH_PATH_SUFFIX      hex: 16 bytes in hexadecimal
+  …_UUID                                    uuid: a random UUID
+  …RNDC_KEY, …TSIG_KEY, …TSIG_SECRET        base64: 32 bytes in base64
+Others that look like secrets (…_KEY, …TRANSPORT_URL, …CONNECTION) are named as missing: what they
+hold, somebody else has to say.
+
+DIR/.secrets.toml says what names do not: lines NAME = \"kind\", with the kinds above, or with
+\"external\" for what is never to be made, as what comes from an agent's environment. What is named
+there is made even if only a manifest refers to it.
+
+--from-dir takes values from files, the file's name being the variable's, as a mounted Kubernetes
+Secret has them; --from-env PREFIX takes them from environment variables, PREFIX before the name.
+They are put where the store has none, and with --replace where it has another. The data must not
+hold them as well: the next load would put its own back. A variable that an earlier load wrote, that
+the data has dropped and that is still needed becomes the store's own, so that the load leaves it.
+
+Exit codes: 0 done or nothing to do, 2 with --dry-run: there is something to do, 64 wrong usage,
+65 mistakes in the data or the values, 66 no directory or file, 69 the store does not answer, 75 a
+load is under way or others keep writing: run it again, 76 the store refuses a request, 77 it
+refuses the user.
+
+Examples:
+  etcstack-loader secrets generate bootstrap-data
+  etcstack-loader secrets generate none --from-dir /run/secrets/cloud --replace
+  etcstack-loader secrets generate --from-env ETCSTACK_SECRET_ --dry-run --output json";
+
+const ROTATE_HELP: &str = "\
+Without --apply, says what a new value would mean: which keys of which services use the variable,
+through other variables as well; that these services restart, since without their catalogs nothing
+less is known to be enough; and what has to be changed elsewhere. What only manifests refer to is
+not known here.
+
+With --apply, writes a new random value of the kind that the name tells, or that --kind says, in one
+transaction that expects the old one. The agents follow at once. With --value-from the value is
+the file's, without its last line break.
+
+A variable that a load wrote is refused: change it in the data, or the next load puts it back.
+
+Exit codes: 0 done, or the plan is printed, 64 wrong usage, 65 the variable cannot be rotated, 66 it
+is not there, or no file, 69 the store does not answer, 75 a load is under way or the value has
+changed meanwhile: run it again, 76 the store refuses a request, 77 it refuses the user.
+
+Examples:
+  etcstack-loader secrets rotate GLANCE_DB_PASSWORD
+  etcstack-loader secrets rotate GLANCE_DB_PASSWORD --apply
+  etcstack-loader secrets rotate CEPH_CINDER_KEY --value-from /run/secrets/cinder.key --apply";
+
+const LIST_HELP: &str = "\
+Names the variables that are secrets by their names or by DIR/.secrets.toml: their kind, where they
+are defined (the store, by hand or by a load; a line of the data; nowhere) and which services use
+them. Never a value.
+
+Exit codes: 0 done, 64 wrong usage, 65 mistakes in the data, 66 no directory, 69 the store does not
+answer, 76 the store refuses a request, 77 it refuses the user.
+
+Examples:
+  etcstack-loader secrets list bootstrap-data
+  etcstack-loader secrets list none --output json";
+
+#[derive(Args)]
+pub(crate) struct SecretsArgs {
+    #[command(subcommand)]
+    pub(crate) command: SecretsCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum SecretsCommand {
+    /// Makes the secrets that are needed and that nobody has
+    #[command(after_long_help = GENERATE_HELP)]
+    Generate(Box<GenerateArgs>),
+    /// Says what a new value of a secret would mean, and writes one
+    #[command(after_long_help = ROTATE_HELP)]
+    Rotate(Box<RotateArgs>),
+    /// Lists the secrets, where they are defined and who uses them
+    #[command(after_long_help = LIST_HELP)]
+    List(Box<ListArgs>),
+}
+
+#[derive(Args)]
+pub(crate) struct GenerateArgs {
+    #[command(flatten)]
+    pub(crate) note: NoteArgs,
+
+    /// The directory of bootstrap-data, or none
+    #[arg(default_value = "bootstrap-data", env = "ETCSTACK_DATA")]
+    pub(crate) dir: PathBuf,
+
+    /// Take values from the files of this directory, named as the variables
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from_dir: Option<PathBuf>,
+
+    /// Take values from environment variables that start so, the rest being the variable's name
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) from_env: Option<String>,
+
+    /// Let values from --from-dir and --from-env replace others that are there
+    #[arg(long)]
+    pub(crate) replace: bool,
+
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Args)]
+pub(crate) struct RotateArgs {
+    #[command(flatten)]
+    pub(crate) note: NoteArgs,
+
+    /// The variable
+    pub(crate) name: String,
+
+    /// What to make, where the name does not tell
+    #[arg(long, value_enum, conflicts_with = "value_from")]
+    pub(crate) kind: Option<Kind>,
+
+    /// A file with the new value
+    #[arg(long, value_name = "FILE")]
+    pub(crate) value_from: Option<PathBuf>,
+
+    /// Write the new value
+    #[arg(long)]
+    pub(crate) apply: bool,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+#[derive(Args)]
+pub(crate) struct ListArgs {
+    /// The directory of bootstrap-data, or none
+    #[arg(default_value = "bootstrap-data", env = "ETCSTACK_DATA")]
+    pub(crate) dir: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What every one of them has.
+#[derive(Args)]
+pub(crate) struct Common {
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+
+    /// How long to try when the store does not answer
+    #[arg(
+        long,
+        env = "ETCSTACK_START_TIMEOUT",
+        value_name = "TIME",
+        default_value = "60s",
+        value_parser = etcstack_store::args::duration
+    )]
+    pub(crate) start_timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}

@@ -1,0 +1,70 @@
+//! The secrets among the variables: made once, listed, replaced. No value is ever printed.
+
+mod declared;
+mod generate;
+mod kind;
+mod list;
+mod rotate;
+mod sources;
+mod state;
+mod write;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use etcstack_config::problem::Problems;
+use etcstack_store::StoreError;
+pub(crate) use kind::Kind;
+pub(crate) use state::merged;
+use thiserror::Error;
+
+use crate::cli::SecretsCommand;
+use crate::task;
+
+#[derive(Debug, Error)]
+pub(crate) enum SecretsError {
+    #[error("{0}")]
+    Data(#[from] Problems),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("cannot read {}: {reason}", .path.display())]
+    Input { path: PathBuf, reason: String },
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Refused(String),
+    #[error("general/{0} is not in the store; `secrets list` names what is there")]
+    NotThere(String),
+    #[error(
+        "a load is under way, or has died half-way; nothing was written. Run this again when the \
+         load is complete (another `etcstack-loader load` completes one that has died)"
+    )]
+    Loading,
+    #[error("others keep changing the store; not everything was written. Run this again")]
+    Busy,
+    #[error("general/{0} has been changed meanwhile; nothing was written. Run this again")]
+    Changed(String),
+}
+
+impl SecretsError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Data(_) | Self::Refused(_) => 65, // EX_DATAERR
+            Self::Store(error) => error.exit_code(),
+            Self::Input { .. } | Self::NotThere(_) => 66, // EX_NOINPUT
+            Self::Usage(_) => 64,                         // EX_USAGE
+            Self::Loading | Self::Busy | Self::Changed(_) => 75, // EX_TEMPFAIL
+        }
+    }
+}
+
+pub(crate) fn run(command: &SecretsCommand) -> ExitCode {
+    let task = async {
+        match command {
+            SecretsCommand::Generate(args) => generate::run(args).await,
+            SecretsCommand::Rotate(args) => rotate::run(args).await,
+            SecretsCommand::List(args) => list::run(args).await,
+        }
+    };
+    task::run(task, SecretsError::exit_code)
+}

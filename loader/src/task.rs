@@ -1,0 +1,83 @@
+//! What these commands share: running to an end, the data's directory, places, printing.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use etcstack_config::data::Datum;
+use etcstack_config::problem::Place;
+use etcstack_store::{StoreError, read_data};
+use serde::Serialize;
+
+use crate::cli::Output;
+
+/// The directory's name that says that there is none.
+const NONE: &str = "none";
+
+/// Runs a command to its end: the exit code that it gives, or its error's, which is printed.
+pub(crate) fn run<E: Display>(
+    task: impl Future<Output = Result<u8, E>>,
+    code_of: impl Fn(&E) -> u8,
+) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "cannot start");
+            return ExitCode::from(71); // EX_OSERR
+        }
+    };
+    let result = runtime.block_on(task);
+    runtime.shutdown_background();
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            for line in error.to_string().lines() {
+                let _ = writeln!(io::stderr(), "error: {line}");
+            }
+            ExitCode::from(code_of(&error))
+        }
+    }
+}
+
+/// The directory, unless the user says that there is none.
+pub(crate) fn directory(dir: &Path) -> Option<&Path> {
+    (dir.as_os_str() != NONE).then_some(dir)
+}
+
+/// The data of a directory; nothing where the user says that there is none.
+pub(crate) fn data(dir: &Path) -> Result<BTreeMap<String, Datum>, StoreError> {
+    let Some(dir) = directory(dir) else { return Ok(BTreeMap::new()) };
+    read_data(dir).map_err(|error| match error {
+        StoreError::Directory { path, reason } => {
+            let reason = format!("{reason}; write {NONE} if there is no data");
+            StoreError::Directory { path, reason }
+        }
+        error => error,
+    })
+}
+
+/// The line and the column of an offset into a file's text.
+pub(crate) fn place(path: &Path, text: &str, offset: usize) -> Place {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    Place::position(path, line, column)
+}
+
+/// Prints a report, as lines or as one JSON object.
+pub(crate) fn print(output: Output, json: &impl Serialize, lines: &[String]) {
+    let mut text = match output {
+        Output::Json => serde_json::json!(json).to_string(),
+        Output::Text => lines.join("\n"),
+    };
+    text.push('\n');
+    // Whoever was to read it may have gone; what was done is done.
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// A line on standard error for what is no result and no failure.
+pub(crate) fn warn(message: impl Display) {
+    let _ = writeln!(io::stderr(), "warning: {message}");
+}

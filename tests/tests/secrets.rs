@@ -1,0 +1,334 @@
+//! `etcstack-loader secrets`: made once, listed, replaced, never shown.
+
+// A test fails by panicking.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use etcstack_tests::{Etcd, PATIENCE, Process, binary};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+struct Stage {
+    etcd: Etcd,
+    folder: TempDir,
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let stage = Self { etcd: Etcd::new().await, folder: TempDir::new().unwrap() };
+        stage.write(
+            "data/general/cloud.conf",
+            "MYSQL_HOST=db\nGLANCE_URL=mysql://g:${GLANCE_DB_PASSWORD|url}@$MYSQL_HOST/g\n\
+             FIXED_PASSWORD=in-the-data\n",
+        );
+        stage.write(
+            "data/controller/glance/glance-api.conf",
+            "[database]\nconnection = $GLANCE_URL\n[x]\nhost = $POD_IP\nfixed = $FIXED_PASSWORD\n\
+             optional = ${OPTIONAL_PASSWORD:-none}\nceph = $CEPH_GLANCE_KEY\n",
+        );
+        stage
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        #[allow(clippy::disallowed_methods)]
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary("etcstack-loader"));
+        command.args(arguments).current_dir(&self.folder).env("ETCSTACK_STORE", self.etcd.url());
+        command
+    }
+
+    /// Runs the loader; gives its exit code and what it printed, which holds no value.
+    async fn run(&self, arguments: &[&str]) -> (i32, String) {
+        self.run_command(self.command(arguments)).await
+    }
+
+    async fn run_command(&self, mut command: Command) -> (i32, String) {
+        let before = self.general().await;
+        let mut process = Process::spawn(&mut command);
+        let code = process.wait(PATIENCE).await.code().unwrap();
+        let text = process.lines().join("\n");
+        for (name, value) in before.into_iter().chain(self.general().await) {
+            let shown = value.len() > 8 && text.contains(&value);
+            assert!(!shown && !text.contains("sesame"), "{name} is shown: {text}");
+        }
+        (code, text)
+    }
+
+    async fn json(&self, arguments: &[&str]) -> Value {
+        let (code, text) = self.run(&[arguments, &["--output", "json"]].concat()).await;
+        assert!(code == 0 || code == 2, "{text}");
+        serde_json::from_str(text.lines().find(|line| line.starts_with('{')).unwrap()).unwrap()
+    }
+
+    /// The variables of the store.
+    async fn general(&self) -> BTreeMap<String, String> {
+        let pairs = self.etcd.get_below("general/").await.into_iter();
+        let name = |key: String| key.strip_prefix("general/").unwrap().to_owned();
+        pairs.map(|(key, value)| (name(key), String::from_utf8(value).unwrap())).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_needed_and_lacks_is_made_once() {
+    let stage = Stage::new().await;
+    stage.etcd.put("compute/nova/nova.conf/x/metadata", "$METADATA_PROXY_SECRET").await;
+    stage.etcd.put("compute/nova/nova.conf/x/uuid", "$RBD_SECRET_UUID $FERNET_KEY_0").await;
+    let (code, text) = stage.run(&["secrets", "generate", "data", "--dry-run"]).await;
+    assert!(
+        code == 2 && text.contains("would generate general/GLANCE_DB_PASSWORD (password)"),
+        "{text}"
+    );
+    assert!(stage.general().await.is_empty());
+
+    let report = stage.json(&["secrets", "generate", "data"]).await;
+    assert_eq!(
+        report["generated"],
+        json!({
+            "FERNET_KEY_0": "fernet", "GLANCE_DB_PASSWORD": "password",
+            "METADATA_PROXY_SECRET": "password", "RBD_SECRET_UUID": "uuid"
+        })
+    );
+    assert_eq!(report["missing"], json!({"CEPH_GLANCE_KEY": ["controller/glance"]}));
+    let made = stage.general().await;
+    assert_eq!(made.len(), 4);
+    assert_eq!(made["GLANCE_DB_PASSWORD"].len(), 32);
+    assert_eq!(made["FERNET_KEY_0"].len(), 44);
+
+    // Neither a second run nor a load changes them.
+    let (code, text) = stage.run(&["secrets", "generate", "data"]).await;
+    assert!(
+        code == 0 && text.contains("0 generated, 0 put, 0 replaced, 4 unchanged, 1 missing"),
+        "{text}"
+    );
+    let (code, text) = stage.run(&["load", "data"]).await;
+    assert_eq!(code, 0, "{text}");
+    let mut after = stage.general().await;
+    after.retain(|name, _| made.contains_key(name));
+    assert_eq!(after, made);
+    let (code, _) = stage.run(&["secrets", "generate", "data", "--dry-run"]).await;
+    assert_eq!(code, 0);
+}
+
+/// What docs/secrets.md says of names is so.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_names() {
+    let stage = Stage::new().await;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let document = std::fs::read_to_string(root.join("docs/secrets.md")).unwrap();
+    let mut kinds = BTreeMap::new();
+    for row in document.lines().filter(|line| line.starts_with("| `")) {
+        let columns: Vec<_> = row.split(" | ").collect();
+        for end in columns[0].split('`').skip(1).step_by(2) {
+            let name = format!("X_{}_0", end.trim_start_matches('_'));
+            kinds.insert(name, columns[1].trim_matches('`'));
+        }
+    }
+    assert!(kinds.len() > 25, "{kinds:?}");
+    let options: Vec<_> = kinds.keys().map(|name| format!("${name}")).collect();
+    stage.etcd.put("controller/s/s.conf/x/a", options.join(" ")).await;
+    let report = stage.json(&["secrets", "generate", "none"]).await;
+    for (name, kind) in kinds {
+        let made = report["generated"].get(&name).and_then(Value::as_str);
+        let missing = report["missing"].get(&name).map(|_| "external");
+        assert_eq!(made.or(missing), Some(kind), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_at_once_the_first_wins() {
+    let stage = Stage::new().await;
+    let line = |n: usize| format!("o{n} = $S{n}_PASSWORD\n");
+    let options = (0..150).map(line).collect::<String>();
+    stage.write("data/controller/s/s.conf", &format!("[x]\n{options}"));
+    let mut runs: Vec<_> = (0..4)
+        .map(|_| {
+            Process::spawn(&mut stage.command(&["secrets", "generate", "data", "--output", "json"]))
+        })
+        .collect();
+    let mut generated = Vec::new();
+    for run in &mut runs {
+        let code = run.wait(PATIENCE).await.code().unwrap();
+        assert_eq!(code, 0, "{:?}", run.lines());
+        let lines = run.lines();
+        let line = lines.iter().find(|line| line.starts_with('{')).unwrap();
+        let report: Value = serde_json::from_str(line).unwrap();
+        generated.extend(report["generated"].as_object().unwrap().keys().cloned());
+    }
+    generated.sort();
+    let made = stage.general().await;
+    assert_eq!(made.len(), 151);
+    // Each was made by just one of them, and has been written just once.
+    assert!(generated.iter().eq(made.keys()), "{generated:?}");
+    let mut client = stage.etcd.client().await;
+    for name in made.keys() {
+        let answer = client.get(format!("general/{name}"), None).await.unwrap();
+        assert_eq!(answer.kvs()[0].version(), 1, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_names_do_not_tell_is_declared() {
+    let stage = Stage::new().await;
+    stage.write(
+        "data/.secrets.toml",
+        "CEPH_GLANCE_KEY = \"base64\"\nGLANCE_DB_PASSWORD = \"external\"\nFSID = \"uuid\"\n",
+    );
+    let report = stage.json(&["secrets", "generate", "data"]).await;
+    assert_eq!(report["generated"], json!({"CEPH_GLANCE_KEY": "base64", "FSID": "uuid"}));
+    assert_eq!(report["missing"], json!({}));
+    stage.write("data/.secrets.toml", "A = \"sesame\"\n");
+    let (code, text) = stage.run(&["secrets", "generate", "data"]).await;
+    assert!(code == 65 && text.contains("data/.secrets.toml:1:5: A: the kind is none"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_of_others() {
+    let stage = Stage::new().await;
+    // As Kubernetes mounts a Secret.
+    stage.write("secret/..2026/CEPH_GLANCE_KEY", "sesame-ceph==");
+    stage.write("secret/..2026/tls.crt", "x");
+    let secret = stage.folder.path().join("secret");
+    symlink("..2026", secret.join("..data")).unwrap();
+    for name in ["CEPH_GLANCE_KEY", "tls.crt"] {
+        symlink(format!("..data/{name}"), secret.join(name)).unwrap();
+    }
+    let generate = |arguments: &[&str]| {
+        let mut command = stage.command(&["secrets", "generate", "data", "--from-dir", "secret"]);
+        command.args(["--from-env", "MY_", "--output", "json"]).args(arguments);
+        command.env("MY_GLANCE_DB_PASSWORD", "sesame-db");
+        command
+    };
+    let (code, text) = stage.run_command(generate(&[])).await;
+    assert!(code == 0 && text.contains("secret/tls.crt: passed over"), "{text}");
+    assert!(text.contains("\"put\":{\"CEPH_GLANCE_KEY\":\"secret/CEPH_GLANCE_KEY\""), "{text}");
+    let made = stage.general().await;
+    assert_eq!(
+        (made["CEPH_GLANCE_KEY"].as_str(), made["GLANCE_DB_PASSWORD"].as_str()),
+        ("sesame-ceph==", "sesame-db")
+    );
+
+    stage.etcd.put("general/CEPH_GLANCE_KEY", "by hand").await;
+    let (_, text) = stage.run_command(generate(&[])).await;
+    assert!(text.contains("\"different\":{\"CEPH_GLANCE_KEY\""), "{text}");
+    assert_eq!(stage.general().await["CEPH_GLANCE_KEY"], "by hand");
+    let (code, text) = stage.run_command(generate(&["--replace"])).await;
+    assert!(code == 0 && text.contains("\"replaced\":{\"CEPH_GLANCE_KEY\""), "{text}");
+    assert_eq!(stage.general().await["CEPH_GLANCE_KEY"], "sesame-ceph==");
+
+    // A load would put its own back, and a dollar would be taken for a reference.
+    for (name, value, message) in [
+        ("FIXED_PASSWORD", "sesame-x", "general/cloud.conf:3:1: general/FIXED_PASSWORD comes from"),
+        ("OTHER_PASSWORD", "sesame$SESAME", "a variable that nobody has"),
+        ("GLANCE_DB_PASSWORD", "sesame-other", "keep one of the two"),
+    ] {
+        stage.write(&format!("secret/{name}"), value);
+        let (code, text) = stage.run_command(generate(&["--replace"])).await;
+        assert!(code == 65 && text.contains(message) && !text.contains("SESAME"), "{code} {text}");
+        std::fs::remove_file(secret.join(name)).unwrap();
+    }
+}
+
+/// A secret that moves out of the data stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_data_drops_is_kept() {
+    let stage = Stage::new().await;
+    stage.write("data/general/GLANCE_DB_PASSWORD", "sesame-old\n");
+    assert_eq!(stage.run(&["load", "data"]).await.0, 0);
+    std::fs::remove_file(stage.folder.path().join("data/general/GLANCE_DB_PASSWORD")).unwrap();
+    let (code, text) = stage.run(&["secrets", "rotate", "GLANCE_DB_PASSWORD"]).await;
+    assert!(code == 65 && text.contains("was written by a load"), "{text}");
+    let report = stage.json(&["secrets", "generate", "data"]).await;
+    assert_eq!(
+        (&report["adopted"], &report["generated"]),
+        (&json!(["GLANCE_DB_PASSWORD"]), &json!({}))
+    );
+    assert_eq!(stage.run(&["load", "data"]).await.0, 0);
+    assert_eq!(stage.general().await["GLANCE_DB_PASSWORD"], "sesame-old");
+    let (code, text) = stage.run(&["secrets", "generate", "data", "--dry-run"]).await;
+    assert_eq!(code, 0, "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_says_what_it_means_and_then_does_it() {
+    let stage = Stage::new().await;
+    assert_eq!(stage.run(&["secrets", "generate", "data"]).await.0, 0);
+    assert_eq!(stage.run(&["load", "data"]).await.0, 0);
+    let before = stage.general().await;
+    let revision = stage.etcd.revision().await;
+    let (code, text) = stage.run(&["secrets", "rotate", "GLANCE_DB_PASSWORD"]).await;
+    assert_eq!(code, 0, "{text}");
+    for line in [
+        "restart  controller/glance",
+        "controller/glance/glance-api.conf/database/connection (by way of $GLANCE_URL)",
+        "the database has to know it as well",
+        "nothing was written",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    assert_eq!(stage.etcd.revision().await, revision);
+
+    let report = stage.json(&["secrets", "rotate", "GLANCE_DB_PASSWORD", "--apply"]).await;
+    assert_eq!(report["applied"], true);
+    let after = stage.general().await;
+    assert_ne!(after["GLANCE_DB_PASSWORD"], before["GLANCE_DB_PASSWORD"]);
+    assert_eq!(after["GLANCE_DB_PASSWORD"].len(), 32);
+    assert_eq!(after.len(), before.len());
+
+    stage.write("value", "sesame-given\n");
+    let (code, _) = stage
+        .run(&["secrets", "rotate", "GLANCE_DB_PASSWORD", "--value-from", "value", "--apply"])
+        .await;
+    assert_eq!((code, stage.general().await["GLANCE_DB_PASSWORD"].as_str()), (0, "sesame-given"));
+    stage.etcd.put("general/MY_URL", "x://$GLANCE_DB_PASSWORD").await;
+    stage.etcd.put("general/ODD", "x").await;
+    for (name, code, message) in [
+        ("GLANCE_URL", 65, "was written by a load"),
+        ("MY_URL", 65, "is made of other variables, such as GLANCE_DB_PASSWORD"),
+        ("ODD", 65, "say --kind"),
+        ("NOWHERE_PASSWORD", 66, "is not in the store"),
+        ("lower", 64, "a variable's name"),
+    ] {
+        let (found, text) = stage.run(&["secrets", "rotate", name, "--apply"]).await;
+        assert!(found == code && text.contains(message), "{name}: {found} {text}");
+    }
+}
+
+/// What is listed, and that nothing is written while somebody loads.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_and_a_load_under_way() {
+    let stage = Stage::new().await;
+    stage.etcd.put("general/GLANCE_DB_PASSWORD", "sesame-1").await;
+    stage.etcd.put("general/LOST_TOKEN", "sesame-2").await;
+    let (code, text) = stage.run(&["secrets", "list", "data"]).await;
+    assert_eq!(code, 0, "{text}");
+    for (name, rest) in [
+        ("CEPH_GLANCE_KEY", "external  nowhere; used by controller/glance"),
+        ("FIXED_PASSWORD", "password  data/general/cloud.conf:3:1; used by controller/glance"),
+        ("GLANCE_DB_PASSWORD", "password  store; used by controller/glance"),
+        ("LOST_TOKEN", "password  store; used by no key"),
+    ] {
+        let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+        assert!(line.ends_with(rest), "{line}");
+    }
+    assert!(!text.contains("MYSQL_HOST"), "{text}");
+
+    stage.etcd.put("_etcstack/load", "somebody").await;
+    for arguments in [
+        &["secrets", "generate", "data"][..],
+        &["secrets", "rotate", "GLANCE_DB_PASSWORD", "--apply"],
+    ] {
+        let (code, text) = stage.run(arguments).await;
+        assert!(code == 75 && text.contains("a load is under way"), "{code} {text}");
+    }
+    assert_eq!(stage.general().await["GLANCE_DB_PASSWORD"], "sesame-1");
+    assert_eq!(stage.general().await.len(), 2);
+}
