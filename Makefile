@@ -56,7 +56,8 @@ release: ## Build the static binaries and check that they are
 .PHONY: bench
 bench: release ## Measure speed, memory and rest beside a bare etcd client (REVISIONS=100000: for long)
 	cargo build --locked --release -p etcstack-tests --bin bench
-	target/release/bench --agent $(RELEASE)/etcstack-agent $(if $(REVISIONS),--revisions $(REVISIONS))
+	target/release/bench --agent $(RELEASE)/etcstack-agent --loader $(RELEASE)/etcstack-loader \
+	  $(if $(REVISIONS),--revisions $(REVISIONS))
 
 .PHONY: chaos
 chaos: build ## Play random changes and faults (ROUNDS=50; SEED=… begins with the one of that seed)

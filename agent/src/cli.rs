@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use etcstack_config::layers::Layers;
-use etcstack_store::args::StoreArgs;
+use etcstack_store::args::OwnStoreArgs;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -192,7 +192,7 @@ pub(crate) struct CommonArgs {
     pub(crate) log_format: LogFormat,
 
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) store: OwnStoreArgs,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -11,6 +11,8 @@
 //! value to the byte; with a blank before the `=`, blanks around the value are dropped. Hidden
 //! files, `README.md`, and what editors leave behind (`*~`, `*.swp`) are no data.
 
+pub mod write;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

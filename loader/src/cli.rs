@@ -2,6 +2,7 @@
 
 mod access;
 mod diff;
+mod export;
 mod history;
 mod load;
 mod note;
@@ -19,6 +20,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 pub(crate) use self::access::AccessArgs;
 pub(crate) use self::diff::DiffArgs;
+pub(crate) use self::export::ExportArgs;
 pub(crate) use self::history::HistoryArgs;
 pub(crate) use self::load::{LoadArgs, WriteArgs};
 pub(crate) use self::note::NoteArgs;
@@ -28,7 +30,7 @@ pub(crate) use self::status::StatusArgs;
 
 /// Loads the configuration of OpenStack services into etcd
 #[derive(Parser)]
-#[command(name = "etcstack-loader", version)]
+#[command(name = "etcstack-loader", version, after_long_help = CONNECTION_HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -59,12 +61,28 @@ pub(crate) enum Command {
     /// Gives each service a user in etcd with just the rights that it needs
     #[command(after_long_help = access::HELP)]
     Access(Box<AccessArgs>),
+    /// Writes what the store holds as a directory of bootstrap-data
+    #[command(after_long_help = export::HELP)]
+    Export(Box<ExportArgs>),
+    /// Writes the manual pages of all commands
+    Man {
+        /// The directory to write them to
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
     /// Prints completions for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
 }
+
+const CONNECTION_HELP: &str = "\
+What no option and no variable of ours says of the store is taken from etcdctl's variables:
+ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, ETCDCTL_CERT and ETCDCTL_KEY, ETCDCTL_USER and ETCDCTL_PASSWORD.
+The agent does not take them.
+
+Colour is used on a terminal, unless NO_COLOR is set.";
 
 const CATALOG_HELP: &str = "\
 The catalog says of each option of a service which type it has, whether a running daemon takes a new
@@ -115,12 +133,17 @@ pub(crate) fn start_logging() {
     let asked = std::env::var("ETCSTACK_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(std::io::stderr().is_terminal() && !no_color())
         // Nobody may be reading; the complaint about that would end the load.
         .log_internal_errors(false)
         .with_target(false);
     let filter = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
     tracing_subscriber::registry().with(filter).with(lines).init();
+}
+
+/// Whether `NO_COLOR` is there and not empty, as <https://no-color.org> has it.
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 #[cfg(test)]

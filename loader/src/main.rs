@@ -5,9 +5,11 @@ mod catalog;
 mod cli;
 mod diff;
 mod difference;
+mod export;
 mod hand;
 mod history;
 mod load;
+mod man;
 mod plan;
 mod release;
 mod report;
@@ -48,6 +50,8 @@ fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Secrets(args) => secrets::run(&args.command),
         Command::Access(args) => access::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Man { dir } => man::run(&dir),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "etcstack-loader", &mut script);

@@ -1,5 +1,7 @@
 //! The command line options that say which store is meant.
 
+mod etcdctl;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,55 +22,99 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// Which store, and how to get in.
-// No Debug: the URL may hold a password, which is refused only when it is opened.
+/// Where the store is if nothing says so.
+const DEFAULT: &str = "etcd://127.0.0.1:2379";
+
+/// Which store, and how to get in: for programs that people run. What is not said is taken from the
+/// variables of `etcdctl`.
 #[derive(Args, Clone)]
-#[command(next_help_heading = "Store")]
 pub struct StoreArgs {
-    /// Where the configuration lives
-    ///
-    /// One of `etcd://HOST:2379[,HOST…][/PREFIX]`, `etcds://…` for TLS, `dir:PATH` for a directory.
-    #[arg(
-        long,
-        env = "ETCSTACK_STORE",
-        value_name = "URL",
-        default_value = "etcd://127.0.0.1:2379",
-        hide_env_values = true
-    )]
-    store: String,
-
-    /// The authorities that may have signed etcd's certificate (PEM), for etcds://
-    #[arg(long, env = "ETCSTACK_CACERT", value_name = "FILE")]
-    pub cacert: Option<PathBuf>,
-
-    /// Our certificate (PEM), where etcd asks for one
-    #[arg(long, env = "ETCSTACK_CERT", value_name = "FILE", requires = "key")]
-    pub cert: Option<PathBuf>,
-
-    /// The key of our certificate (PEM)
-    #[arg(long, env = "ETCSTACK_KEY", value_name = "FILE", requires = "cert")]
-    pub key: Option<PathBuf>,
-
-    /// etcd's user
-    #[arg(long, env = "ETCSTACK_USER", value_name = "NAME", requires = "password_file")]
-    pub user: Option<String>,
-
-    /// A file that holds the user's password
-    #[arg(long, env = "ETCSTACK_PASSWORD_FILE", value_name = "FILE", requires = "user")]
-    pub password_file: Option<PathBuf>,
+    #[command(flatten)]
+    own: OwnStoreArgs,
 }
 
 impl StoreArgs {
+    /// Opens the store that these options, or the variables of `etcdctl`, name.
+    pub fn open(&self) -> Result<Store, StoreError> {
+        let given = etcdctl::Given::new(|name| std::env::var(name).ok());
+        let (location, credentials) = etcdctl::complete(&self.own, &given)?;
+        Store::open(location, credentials)
+    }
+}
+
+/// The same for services, which take nothing that was not said to them.
+// No Debug: the URL may hold a password, which is refused only when it is opened.
+#[derive(Args, Clone, Default)]
+#[command(next_help_heading = "Store")]
+pub struct OwnStoreArgs {
+    /// Where the configuration lives; `etcd://127.0.0.1:2379` if nothing says so
+    ///
+    /// One of `etcd://HOST:2379[,HOST…][/PREFIX]`, `etcds://…` for TLS, `dir:PATH` for a directory.
+    #[arg(long, env = "ETCSTACK_STORE", value_name = "URL", hide_env_values = true)]
+    store: Option<String>,
+
+    /// The authorities that may have signed etcd's certificate (PEM), for etcds://
+    #[arg(long, env = "ETCSTACK_CACERT", hide_env_values = true, value_name = "FILE")]
+    pub cacert: Option<PathBuf>,
+
+    /// Our certificate (PEM), where etcd asks for one
+    #[arg(
+        long,
+        env = "ETCSTACK_CERT",
+        hide_env_values = true,
+        value_name = "FILE",
+        requires = "key"
+    )]
+    pub cert: Option<PathBuf>,
+
+    /// The key of our certificate (PEM)
+    #[arg(
+        long,
+        env = "ETCSTACK_KEY",
+        hide_env_values = true,
+        value_name = "FILE",
+        requires = "cert"
+    )]
+    pub key: Option<PathBuf>,
+
+    /// etcd's user
+    #[arg(
+        long,
+        env = "ETCSTACK_USER",
+        hide_env_values = true,
+        value_name = "NAME",
+        requires = "password_file"
+    )]
+    pub user: Option<String>,
+
+    /// A file that holds the user's password
+    #[arg(
+        long,
+        env = "ETCSTACK_PASSWORD_FILE",
+        hide_env_values = true,
+        value_name = "FILE",
+        requires = "user"
+    )]
+    pub password_file: Option<PathBuf>,
+}
+
+impl OwnStoreArgs {
     /// Opens the store that these options name.
     pub fn open(&self) -> Result<Store, StoreError> {
-        let location: Location = self.store.parse().map_err(StoreError::Location)?;
+        Store::open(self.location()?, self.credentials()?)
+    }
+
+    fn location(&self) -> Result<Location, StoreError> {
+        self.store.as_deref().unwrap_or(DEFAULT).parse().map_err(StoreError::Location)
+    }
+
+    fn credentials(&self) -> Result<Credentials, StoreError> {
         let user = match (&self.user, &self.password_file) {
             (Some(user), Some(file)) => Some((user.clone(), first_line(file)?)),
             _ => None,
         };
         let identity = self.cert.clone().zip(self.key.clone());
-        let credentials = Credentials { ca: self.cacert.clone(), identity, user };
-        Store::open(location, credentials)
+        Ok(Credentials { ca: self.cacert.clone(), identity, user })
     }
 }
 

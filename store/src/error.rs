@@ -50,6 +50,14 @@ pub enum StoreError {
     /// The URL of the store means nothing. Its text is not repeated: a password may be in it.
     #[error("--store or ETCSTACK_STORE: {0}")]
     Location(String),
+    /// A variable of `etcdctl` means nothing. Its text is not repeated: it may be a password.
+    #[error("{name}: {reason}; or say it with our own option, which goes first")]
+    Etcdctl {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A certificate, key or password file cannot be read.
     #[error("cannot read {}: {reason}", .path.display())]
     Credentials {
@@ -97,7 +105,7 @@ impl StoreError {
             Self::Rejected { .. } => 76,                       // EX_PROTOCOL
             Self::Credentials { .. } | Self::Directory { .. } => 66, // EX_NOINPUT
             Self::Data(_) => 65,                               // EX_DATAERR
-            Self::ReadOnly(_) | Self::Location(_) => 64,       // EX_USAGE
+            Self::ReadOnly(_) | Self::Location(_) | Self::Etcdctl { .. } => 64, // EX_USAGE
         }
     }
 }

@@ -78,6 +78,29 @@ impl FromStr for Location {
     }
 }
 
+impl Location {
+    /// Reads endpoints as `etcdctl` has them: `http://HOST:PORT` or `https://HOST:PORT` with commas
+    /// between, or hosts alone, which are asked with TLS if `tls` says so.
+    pub(crate) fn of_etcdctl(text: &str, tls: bool) -> Result<Self, String> {
+        // A slash in a password would end the host.
+        if text.contains('@') {
+            return Err("a password in it is seen by everyone on the host; use ETCDCTL_USER".into());
+        }
+        let read = |text: &str| match text.split_once("://") {
+            Some((scheme @ ("http" | "https"), host)) => {
+                endpoint(scheme, host.trim_end_matches('/'))
+            }
+            None => endpoint(if tls { "https" } else { "http" }, text),
+            Some(_) => Err("has a scheme that is neither http nor https".to_owned()),
+        };
+        let endpoint = |(index, text): (usize, &str)| {
+            read(text.trim()).map_err(|why| format!("the endpoint no. {} {why}", index + 1))
+        };
+        let endpoints = text.split(',').enumerate().map(endpoint).collect::<Result<_, _>>()?;
+        Ok(Self::Etcd { endpoints, prefix: String::new() })
+    }
+}
+
 fn endpoint(scheme: &str, host: &str) -> Result<String, String> {
     let (name, port) = match host.rsplit_once(':') {
         // The colons of a bare IPv6 address separate no port.
@@ -126,6 +149,23 @@ mod tests {
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }
         assert_eq!("dir:/x y".parse(), Ok(Location::Dir("/x y".into())));
+    }
+
+    #[test]
+    fn locations_of_etcdctl() {
+        for (text, tls, endpoints) in [
+            ("a", false, &["http://a:2379"][..]),
+            ("a:1,b:2", true, &["https://a:1", "https://b:2"]),
+            ("http://a:1/, https://b", true, &["http://a:1", "https://b:2379"]),
+        ] {
+            let endpoints = endpoints.iter().map(|e| (*e).to_owned()).collect();
+            let expected = Location::Etcd { endpoints, prefix: String::new() };
+            assert_eq!(Location::of_etcdctl(text, tls), Ok(expected), "{text}");
+        }
+        for text in ["unix://a", "http://u:secret@a", "a,,b", "http://a/secret"] {
+            let error = Location::of_etcdctl(text, false).unwrap_err();
+            assert!(!error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

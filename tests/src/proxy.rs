@@ -1,8 +1,9 @@
 //! A way to a server that can be cut while the server runs on.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -26,6 +27,8 @@ struct Line {
     muted: u64,
     /// How many connections there have been.
     connections: u64,
+    /// How long each piece of an answer takes.
+    delay: Duration,
 }
 
 impl Proxy {
@@ -73,6 +76,11 @@ impl Proxy {
         self.line.send_modify(|line| line.frozen = line.connections);
     }
 
+    /// From now on each piece of an answer takes so long.
+    pub fn slow(&self, delay: Duration) {
+        self.line.send_modify(|line| line.delay = delay);
+    }
+
     /// How many connections there have been.
     pub fn connections(&self) -> u64 {
         self.line.borrow().connections
@@ -100,12 +108,12 @@ async fn pass(mut near: TcpStream, port: u16, number: u64, mut line: watch::Rece
         return;
     }
     let Ok(mut far) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await else { return };
-    let mut muting = line.clone();
+    let (mut muting, pace) = (line.clone(), line.clone());
     let (mut near_reads, mut near_writes) = near.split();
     let (mut far_reads, mut far_writes) = far.split();
     let answers = async {
         let muted = tokio::select! {
-            () = carry(&mut far_reads, &mut near_writes) => false,
+            () = answer(&mut far_reads, &mut near_writes, &pace) => false,
             _ = muting.wait_for(|line| number < line.muted) => true,
         };
         if muted {
@@ -123,5 +131,23 @@ async fn pass(mut near: TcpStream, port: u16, number: u64, mut line: watch::Rece
 
 async fn carry(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin)) {
     let _ = copy(from, to).await;
+    let _ = to.shutdown().await;
+}
+
+async fn answer(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    line: &watch::Receiver<Line>,
+) {
+    let mut piece = vec![0; 1 << 14];
+    while let Ok(length @ 1..) = from.read(&mut piece).await {
+        let delay = line.borrow().delay;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        if to.write_all(&piece[..length]).await.is_err() {
+            break;
+        }
+    }
     let _ = to.shutdown().await;
 }

@@ -56,7 +56,7 @@ impl Value {
     }
 
     /// The first line as it stands in the file, quoted where oslo.config would lose something.
-    pub(super) fn first_line(&self) -> String {
+    pub(crate) fn first_line(&self) -> String {
         let first = &self.first;
         if strip(first) != first || unquote(first) != first {
             format!("\"{first}\"")
@@ -66,7 +66,7 @@ impl Value {
     }
 
     /// The other lines as they stand in the file.
-    pub(super) fn other_lines(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn other_lines(&self) -> impl Iterator<Item = String> {
         self.continuation.iter().map(|line| format!("    {line}"))
     }
 }

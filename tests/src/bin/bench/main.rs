@@ -7,6 +7,7 @@
 mod change;
 mod daemon;
 mod idle;
+mod loader;
 mod memory;
 mod stage;
 mod start;
@@ -39,6 +40,15 @@ struct Bench {
     /// The agent's program
     #[arg(long, default_value = "etcstack-agent")]
     agent: PathBuf,
+    /// The loader's program; without it, the loader is not measured
+    #[arg(long)]
+    loader: Option<PathBuf>,
+    /// How many keys to load and export
+    #[arg(long, default_value_t = 100_000)]
+    keys: usize,
+    /// Measure the loader and not the agent
+    #[arg(long, requires = "loader")]
+    only_loader: bool,
     /// How many puts to time
     #[arg(long, default_value_t = 300)]
     rounds: usize,
@@ -58,9 +68,16 @@ fn main() {
     if let Some(Command::Daemon { socket }) = arguments.command {
         return daemon::run(&socket);
     }
-    let Bench { agent, rounds, starts, revisions, idle } = arguments.bench;
+    let Bench { agent, loader, keys, only_loader, rounds, starts, revisions, idle } =
+        arguments.bench;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
+        if let Some(loader) = &loader {
+            loader::measure(loader, keys).await;
+        }
+        if only_loader {
+            return;
+        }
         change::measure(&agent, rounds).await;
         start::measure(&agent, starts).await;
         idle::measure(&agent, Duration::from_secs(idle)).await;

@@ -1,0 +1,173 @@
+//! The export: the store, at one revision, as a directory of data.
+
+mod folder;
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use etcstack_config::data::write;
+use etcstack_config::key::SYSTEM;
+use etcstack_config::problem::Problems;
+use etcstack_store::{Event, LOAD_MARK, Snapshot, Store, StoreError, View};
+use folder::{Folder, FolderError};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::cli::{ExportArgs, Output};
+
+#[derive(Debug, Error)]
+enum ExportError {
+    #[error("{0}")]
+    Unsayable(Problems),
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    Folder(#[from] FolderError),
+    #[error(
+        "a load is under way and did not come to its end within {0:?}; if it has died, load again"
+    )]
+    Loading(Duration),
+    #[error("there is no data in the store; does --store name the right prefix?")]
+    Empty,
+}
+
+impl ExportError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unsayable(_) => 65, // EX_DATAERR
+            Self::Store(error) => error.exit_code(),
+            Self::Folder(_) => 73,  // EX_CANTCREAT
+            Self::Loading(_) => 75, // EX_TEMPFAIL
+            Self::Empty => 66,      // EX_NOINPUT
+        }
+    }
+}
+
+/// What an export did.
+#[derive(Serialize)]
+struct Report {
+    directory: PathBuf,
+    /// The revision that all of it is of.
+    revision: i64,
+    keys: usize,
+    files: usize,
+    /// What no file could say.
+    left_out: Vec<String>,
+}
+
+pub(crate) fn run(args: &ExportArgs) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "cannot start");
+            return ExitCode::from(71); // EX_OSERR
+        }
+    };
+    let result = runtime.block_on(export(args));
+    runtime.shutdown_background();
+    match result {
+        Ok(report) => {
+            let _ = print(&report, args.output);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            let _ = print_error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+async fn export(args: &ExportArgs) -> Result<Report, ExportError> {
+    // Before all else: what cannot be written need not be read.
+    let folder = Folder::at(&args.dir, args.force)?;
+    let store = args.store.open()?;
+    let snapshot = read(&store, args.start_timeout).await?;
+    let written =
+        write::files(&snapshot.entries, args.layout.into()).map_err(ExportError::Unsayable)?;
+    if !args.partial && !written.left_out.0.is_empty() {
+        return Err(ExportError::Unsayable(written.left_out));
+    }
+    if written.keys == 0 {
+        return Err(ExportError::Empty);
+    }
+    folder.write(&written.files)?;
+    Ok(Report {
+        directory: args.dir.clone(),
+        revision: snapshot.revision,
+        keys: written.keys,
+        files: written.files.len(),
+        left_out: written.left_out.0.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// A state that no load is in the middle of.
+async fn read(store: &Store, limit: Duration) -> Result<Snapshot, ExportError> {
+    let deadline = tokio::time::Instant::now() + limit;
+    loop {
+        let snapshot =
+            store.snapshot(&View::everything().without(format!("{SYSTEM}/")), limit).await?;
+        if !snapshot.entries.contains_key(LOAD_MARK) {
+            return Ok(snapshot);
+        }
+        drop(snapshot);
+        tracing::warn!("a load is under way; waiting for its end");
+        match tokio::time::timeout_at(deadline, loaded(store)).await {
+            Ok(result) => result?,
+            Err(_) => return Err(ExportError::Loading(limit)),
+        }
+    }
+}
+
+/// Waits until there is no mark of a load.
+async fn loaded(store: &Store) -> Result<(), StoreError> {
+    let mark = View::new(vec![LOAD_MARK.into()], |_| BTreeSet::new());
+    let mut follower = store.follow(mark);
+    loop {
+        match follower.next().await {
+            Some(Event::State(_)) | None => return Ok(()),
+            Some(Event::Lost(error)) if error.is_final() => return Err(error),
+            Some(_) => {}
+        }
+    }
+}
+
+fn print(report: &Report, output: Output) -> io::Result<()> {
+    let mut stderr = io::stderr().lock();
+    for problem in &report.left_out {
+        let _ = writeln!(stderr, "left out: {problem}");
+    }
+    let mut stdout = io::stdout().lock();
+    match output {
+        Output::Json => writeln!(stdout, "{}", serde_json::json!(report)),
+        Output::Text => writeln!(
+            stdout,
+            "{} keys of revision {} written to {} files in {}, {} left out",
+            report.keys,
+            report.revision,
+            report.files,
+            report.directory.display(),
+            report.left_out.len()
+        ),
+    }
+}
+
+fn print_error(error: &ExportError) -> io::Result<()> {
+    let mut stderr = io::stderr().lock();
+    let text = error.to_string();
+    for line in text.lines() {
+        writeln!(stderr, "error: {line}")?;
+    }
+    if let ExportError::Unsayable(problems) = error {
+        let count = problems.0.len();
+        let keys = if count == 1 { "key" } else { "keys" };
+        writeln!(
+            stderr,
+            "{count} {keys} that no file of data can say; nothing was written; mend them, or leave \
+             them out with --partial"
+        )?;
+    }
+    Ok(())
+}
