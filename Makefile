@@ -72,6 +72,13 @@ container-test: release ## Check the agent as the ENTRYPOINT of real containers;
 	  -p etcstack-tests --bin testd
 	tests/container.sh $(RELEASE)/etcstack-agent $(RELEASE)/testd
 
+.PHONY: catalog
+catalog: prepare ## Write the catalogs of a release (RELEASE=2026.1; SERVICES="nova glance")
+	cargo build --locked -p etcstack-loader
+	bootstrap-data/catalog/make.sh "$(CATALOG_RELEASE)" target/debug/etcstack-loader $(SERVICES)
+CATALOG_RELEASE = $(if $(filter command,$(origin RELEASE)),$(RELEASE),2026.2)
+SERVICES ?=
+
 .PHONY: clean
 clean: ## Remove what was built; the cache of OpenStack packages stays
 	cargo clean

@@ -291,7 +291,7 @@ fn catalog(named: Option<PathBuf>) -> Result<Option<Catalog>, Failure> {
     let path = named.clone().unwrap_or_else(|| CATALOG.into());
     match std::fs::read(&path) {
         Ok(bytes) => {
-            let catalog = Catalog::parse(&path, &bytes).map(Some);
+            let catalog = Catalog::parse_lean(&path, &bytes).map(Some);
             catalog.map_err(|problem| Failure::new(78, problem)) // EX_CONFIG
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(None),

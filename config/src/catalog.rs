@@ -2,11 +2,13 @@
 //!
 //! An image holds it beside its default files. It is JSON, sorted, with one option on a line, so
 //! that a difference between two releases of a service can be read. Options of groups that the
-//! service makes up as it runs (the backends of cinder) are not in it: nothing is known of them.
+//! service makes up as it runs (the backends of cinder) are no options of it, but templates, which
+//! only who validates reads.
 
 mod generator;
+mod rules;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 
@@ -16,6 +18,7 @@ use serde_json::error::Category;
 
 use crate::document::normal_section;
 use crate::problem::{Place, Problem};
+pub use rules::{Items, Rules};
 
 /// The form that is written; another one is refused.
 const FORMAT: u32 = 1;
@@ -33,6 +36,10 @@ pub struct Catalog {
     options: Vec<CatalogOption>,
     /// By section in its normal form and option, as a file names it: which options read it.
     readers: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
+    /// Options of groups whose names are not known before. Sorted by owner, group and name.
+    templates: Vec<CatalogOption>,
+    /// The names of sections that the service makes up by itself, in their normal form.
+    sections: BTreeSet<String>,
 }
 
 /// One option.
@@ -73,6 +80,18 @@ pub struct CatalogOption {
     /// The groups and names under which files may still have it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deprecated: Vec<(String, String)>,
+    /// Of a template: the option that says in which sections it is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub owner: String,
+    /// What a value has to be besides; `None` where nobody has told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<Rules>,
+    /// Why the service is going to drop it, in one line, perhaps an empty one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removal: Option<String>,
+    /// What it is for, in one line.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub help: String,
 }
 
 /// The file.
@@ -81,6 +100,35 @@ struct Reduced {
     format: u32,
     #[serde(default)]
     options: Vec<CatalogOption>,
+    #[serde(default)]
+    templates: Vec<CatalogOption>,
+    #[serde(default)]
+    sections: BTreeSet<String>,
+}
+
+/// What an agent needs of the file. What is not named here is passed over as it is read.
+#[derive(Deserialize)]
+struct Lean {
+    format: u32,
+    #[serde(default)]
+    options: Vec<CatalogOption>,
+}
+
+/// What both have.
+trait Versioned {
+    fn format(&self) -> u32;
+}
+
+impl Versioned for Reduced {
+    fn format(&self) -> u32 {
+        self.format
+    }
+}
+
+impl Versioned for Lean {
+    fn format(&self) -> u32 {
+        self.format
+    }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's way to ask
@@ -91,47 +139,43 @@ fn is_false(flag: &bool) -> bool {
 impl Catalog {
     /// Reads the reduced form. The path is for the message only.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, Problem> {
-        let file: Reduced =
-            read(path, bytes, "a catalog; write it with `etcstack-loader catalog`")?;
-        if file.format != FORMAT {
-            return Err(Problem::new(
-                Place::file(path),
-                format!(
-                    "the catalog is of format {}, this program reads {FORMAT}; write it anew with \
-                     the loader of the same release",
-                    file.format
-                ),
-            ));
-        }
-        Ok(Self::new(file.options))
+        let file: Reduced = parse(path, bytes)?;
+        Ok(Self::new(file.options, file.templates, file.sections))
+    }
+
+    /// Reads of the reduced form what tells a reload from a restart, and a secret: no templates, no
+    /// words for people.
+    pub fn parse_lean(path: &Path, bytes: &[u8]) -> Result<Self, Problem> {
+        let file: Lean = parse(path, bytes)?;
+        let lean =
+            |option| CatalogOption { rules: None, removal: None, help: String::new(), ..option };
+        Ok(Self::new(file.options.into_iter().map(lean), [], BTreeSet::new()))
     }
 
     /// Reduces what `oslo-config-generator --format json` printed. The path is for the message
     /// only.
     pub fn reduce(path: &Path, raw: &[u8]) -> Result<Self, Problem> {
         let wanted = "what `oslo-config-generator --format json` prints";
-        Ok(Self::new(generator::options(read(path, raw, wanted)?)))
+        let (options, templates, sections) = generator::reduce(read(path, raw, wanted)?);
+        Ok(Self::new(options, templates, sections))
     }
 
     /// Adds the options of another one.
     #[must_use]
     pub fn merge(self, other: Self) -> Self {
-        Self::new(self.options.into_iter().chain(other.options))
+        Self::new(
+            self.options.into_iter().chain(other.options),
+            self.templates.into_iter().chain(other.templates),
+            self.sections.into_iter().chain(other.sections).collect(),
+        )
     }
 
-    /// Where two tell of the same option, only what is true of both is kept.
-    fn new(options: impl IntoIterator<Item = CatalogOption>) -> Self {
-        let mut joined: BTreeMap<(String, String), CatalogOption> = BTreeMap::new();
-        for option in options {
-            let key = (normal_section(&option.group), option.name.clone());
-            match joined.get_mut(&key) {
-                Some(known) => known.join(option),
-                None => {
-                    joined.insert(key, option);
-                }
-            }
-        }
-        let options: Vec<_> = joined.into_values().collect();
+    fn new(
+        options: impl IntoIterator<Item = CatalogOption>,
+        templates: impl IntoIterator<Item = CatalogOption>,
+        sections: BTreeSet<String>,
+    ) -> Self {
+        let options = join(options);
         let mut readers: BTreeMap<String, BTreeMap<String, Vec<usize>>> = BTreeMap::new();
         for (index, option) in options.iter().enumerate() {
             for (group, name) in option.names() {
@@ -139,7 +183,24 @@ impl Catalog {
                 names.entry(name.to_owned()).or_default().push(index);
             }
         }
-        Self { options, readers }
+        let sections = sections.iter().map(|section| normal_section(section)).collect();
+        Self { options, readers, templates: join(templates), sections }
+    }
+
+    /// Options of sections whose names are not known before: those of which the option `owner`
+    /// says the names, or, for the owner `auth_type`, those that have that option.
+    pub fn templates(&self) -> &[CatalogOption] {
+        &self.templates
+    }
+
+    /// Whether the service makes up this section by itself.
+    pub fn makes_up(&self, section: &str) -> bool {
+        self.sections.contains(&normal_section(section))
+    }
+
+    /// The sections in which there are options, in their normal form.
+    pub fn sections(&self) -> impl Iterator<Item = &str> {
+        self.readers.keys().map(String::as_str)
     }
 
     /// All options, sorted by group and name.
@@ -220,6 +281,16 @@ impl CatalogOption {
                 *mine = Value::Null;
             }
         }
+        if self.rules != other.rules {
+            self.rules = None;
+        }
+        self.removal = self.removal.take().zip(other.removal).map(|(one, two)| one.min(two));
+        // Either will do, but the same one in any order.
+        self.help = match (self.help.is_empty(), other.help.is_empty()) {
+            (false, false) => std::mem::take(&mut self.help).min(other.help),
+            (true, _) => other.help,
+            (false, true) => std::mem::take(&mut self.help),
+        };
         self.mutable &= other.mutable;
         self.secret |= other.secret;
         self.single &= other.single;
@@ -235,12 +306,58 @@ impl CatalogOption {
 impl fmt::Display for Catalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{{\"format\":{FORMAT},\"options\":[")?;
-        for (index, option) in self.options.iter().enumerate() {
-            let line = serde_json::to_string(option).map_err(|_| fmt::Error)?;
-            write!(f, "{}\n{line}", if index > 0 { "," } else { "" })?;
+        write_lines(f, &self.options)?;
+        if !self.templates.is_empty() {
+            f.write_str("\n],\"templates\":[")?;
+            write_lines(f, &self.templates)?;
+        }
+        if !self.sections.is_empty() {
+            f.write_str("\n],\"sections\":[")?;
+            write_lines(f, &self.sections)?;
         }
         f.write_str("\n]}\n")
     }
+}
+
+/// One on a line, with commas between them.
+fn write_lines<T: Serialize>(
+    f: &mut fmt::Formatter<'_>,
+    items: impl IntoIterator<Item = T>,
+) -> fmt::Result {
+    for (index, item) in items.into_iter().enumerate() {
+        let line = serde_json::to_string(&item).map_err(|_| fmt::Error)?;
+        write!(f, "{}\n{line}", if index > 0 { "," } else { "" })?;
+    }
+    Ok(())
+}
+
+/// Sorted, and each once. Where two tell of the same option, only what is true of both is kept.
+fn join(options: impl IntoIterator<Item = CatalogOption>) -> Vec<CatalogOption> {
+    let mut joined: BTreeMap<(String, String, String), CatalogOption> = BTreeMap::new();
+    for option in options {
+        let key = (option.owner.clone(), normal_section(&option.group), option.name.clone());
+        match joined.get_mut(&key) {
+            Some(known) => known.join(option),
+            None => {
+                joined.insert(key, option);
+            }
+        }
+    }
+    joined.into_values().collect()
+}
+
+/// Reads the reduced form, of this format.
+fn parse<'a, T: Deserialize<'a> + Versioned>(path: &Path, bytes: &'a [u8]) -> Result<T, Problem> {
+    let file: T = read(path, bytes, "a catalog; write it with `etcstack-loader catalog`")?;
+    if file.format() == FORMAT {
+        return Ok(file);
+    }
+    let message = format!(
+        "the catalog is of format {}, this program reads {FORMAT}; write it anew with the loader \
+         of the same release",
+        file.format()
+    );
+    Err(Problem::new(Place::file(path), message))
 }
 
 /// Reads JSON; what is wrong is said without quoting the file, since it may be the wrong one.

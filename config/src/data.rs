@@ -9,7 +9,10 @@
 //!
 //! In a listing, blank lines and lines that start with `#` are passed over. `key=value` takes the
 //! value to the byte; with a blank before the `=`, blanks around the value are dropped. Hidden
-//! files, `README.md`, and what editors leave behind (`*~`, `*.swp`) are no data.
+//! files, `README.md`, and what editors leave behind (`*~`, `*.swp`) are no data. Nor are the folder
+//! `catalog` and the file `validate.toml` beside the roles, which `validate` reads.
+
+mod marks;
 
 pub mod write;
 
@@ -20,7 +23,14 @@ use crate::dialect::Dialect;
 use crate::document::{Document, Value, check_name, join_values, normal_section, split_values};
 use crate::key::{FileName, GENERAL, Key, OptionName};
 use crate::problem::{Place, Problem, Problems};
-use crate::variables::{self, Scope, is_name};
+use crate::validate::{Code, Finding};
+use crate::variables::{self, Scope, is_name, malformed_at};
+pub(crate) use marks::Marks;
+
+/// The folder of the catalogs, beside the roles.
+pub const CATALOGS: &str = "catalog";
+/// The file that says how the data is to be validated, beside the roles.
+pub const SETTINGS: &str = "validate.toml";
 
 /// The largest value, in bytes: etcd takes 1.5 MiB in a request, key and frame included.
 pub const LARGEST_VALUE: usize = 1_300_000;
@@ -38,12 +48,29 @@ pub struct Datum {
 #[derive(Default)]
 pub struct Data {
     found: BTreeMap<String, Datum>,
-    problems: Problems,
+    marks: BTreeMap<String, Marks>,
+    findings: Vec<Finding>,
 }
+
+/// All that was read, what is wrong with it included.
+pub(crate) struct Gathered {
+    pub(crate) found: BTreeMap<String, Datum>,
+    /// By key, as what was found.
+    pub(crate) marks: BTreeMap<String, Marks>,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// What is wrong with a value: what kind of mistake, what to say, and where in the value.
+type Fault = (Code, String, Option<usize>);
 
 /// Whether a file or folder of this name is none of the data.
 pub fn is_ignored(name: &str) -> bool {
     name.starts_with('.') || name.ends_with('~') || name.ends_with(".swp") || name == "README.md"
+}
+
+/// Whether a file or folder of this name, directly in the folder of the data, is none of it.
+pub fn is_beside(name: &str) -> bool {
+    is_ignored(name) || matches!(name, CATALOGS | SETTINGS)
 }
 
 impl Data {
@@ -53,18 +80,19 @@ impl Data {
             Ok(text) => text,
             Err(error) => {
                 let place = Place::not_utf8(path, bytes, error);
-                return self.problem(place, "the file is not UTF-8 text");
+                return self.fault(place, Code::Unreadable, "the file is not UTF-8 text");
             }
         };
         match parts {
             [GENERAL, name] if is_name(name) => {
                 let value = text.strip_suffix('\n').unwrap_or(text);
                 let value = value.strip_suffix('\r').unwrap_or(value);
-                self.add(Key::Variable((*name).to_owned()), value, Place::position(path, 1, 1));
+                self.add(Key::Variable((*name).to_owned()), value, Marks::whole(path, value));
             }
             [folder, _] => self.listing(text, path, *folder == GENERAL),
-            [GENERAL, ..] => self.problem(
+            [GENERAL, ..] => self.fault(
                 Place::file(path),
+                Code::Misplaced,
                 "general/ holds no folders; its files hold lines NAME=value",
             ),
             [role, service, file @ ..] if !file.is_empty() => self.overlay(
@@ -76,8 +104,9 @@ impl Data {
                 text,
                 path,
             ),
-            _ => self.problem(
+            _ => self.fault(
                 Place::file(path),
+                Code::Misplaced,
                 "data stands in general/FILE, in role/service/FILE, or as a listing of whole keys \
                  two levels deep; move the file there",
             ),
@@ -85,45 +114,65 @@ impl Data {
     }
 
     /// All that was read, or all that is wrong with it.
-    pub fn finish(mut self) -> Result<BTreeMap<String, Datum>, Problems> {
+    pub fn finish(self) -> Result<BTreeMap<String, Datum>, Problems> {
+        let Gathered { found, findings, .. } = self.gathered();
+        Problems(findings.into_iter().map(Problem::from).collect()).or_ok(found)
+    }
+
+    /// All that was read and all that is wrong with it.
+    pub(crate) fn gathered(mut self) -> Gathered {
         let mut scope = Scope::default();
-        let mut places = BTreeMap::new();
+        let mut keys = BTreeMap::new();
         for (key, datum) in &self.found {
             if let Ok(Key::Variable(name)) = Key::parse(key) {
-                places.insert(name.clone(), datum.place.clone());
+                keys.insert(name.clone(), key.clone());
                 scope.general.insert(name, datum.value.clone());
             }
         }
         for (name, error) in scope.check_general() {
             // A malformed value has been reported where it stands.
-            if let (variables::VariableError::Circle(_), Some(place)) = (&error, places.get(&name))
+            if let (variables::VariableError::Circle(_), Some(key)) = (&error, keys.get(&name))
+                && let Some(marks) = self.marks.get(key)
             {
-                self.problems.0.push(Problem::new(place.clone(), error));
+                self.findings.push(Finding::error(marks.name(), Code::Circle, error));
             }
         }
-        self.problems.or_ok(self.found)
+        Gathered { found: self.found, marks: self.marks, findings: self.findings }
+    }
+
+    /// Whether nothing was read, not even a mistake.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.findings.is_empty()
     }
 
     /// Reports something about a file that could not even be read.
     pub fn problem(&mut self, place: Place, message: impl std::fmt::Display) {
-        self.problems.0.push(Problem::new(place, message));
+        self.fault(place, Code::Unreadable, message);
     }
 
-    fn add(&mut self, key: Key, value: &str, place: Place) {
+    fn fault(&mut self, place: Place, code: Code, message: impl std::fmt::Display) {
+        self.findings.push(Finding::error(place, code, message));
+    }
+
+    fn add(&mut self, key: Key, value: &str, marks: Marks) {
         let key = normal(key);
-        if let Err(message) = check(&key, value) {
-            return self.problem(place, format!("{}: {message}", key.to_string().escape_debug()));
+        if let Err((code, message, at)) = check(&key, value) {
+            let place = at.map_or_else(|| marks.name(), |at| marks.offset(value, at));
+            let message = format!("{}: {message}", key.to_string().escape_debug());
+            return self.fault(place, code, message);
         }
         let key = key.to_string();
+        let place = marks.key();
         match self.found.get(&key) {
             None => {
-                self.found.insert(key, Datum { value: value.to_owned(), place });
+                self.found.insert(key.clone(), Datum { value: value.to_owned(), place });
+                self.marks.insert(key, marks);
             }
             Some(earlier) if earlier.value == value => {}
             Some(earlier) => {
                 let first = earlier.place.clone();
                 let message = format!("{key} has another value at {first}; keep one of the two");
-                self.problem(place, message);
+                self.fault(place, Code::Duplicate, message);
             }
         }
     }
@@ -138,16 +187,18 @@ impl Data {
                 continue;
             }
             if index == 0 && content.starts_with('\u{feff}') {
-                self.problem(place, "the file starts with a byte order mark; save it without");
+                let message = "the file starts with a byte order mark; save it without";
+                self.fault(place, Code::Syntax, message);
                 continue;
             }
-            let Some((key, value)) = line.split_once('=') else {
+            let Some((before, after)) = line.split_once('=') else {
                 let form = if general { "NAME=value" } else { "a whole key, then =value" };
-                self.problem(place, format!("there is no = in this line; write {form}"));
+                let message = format!("there is no = in this line; write {form}");
+                self.fault(place, Code::Syntax, message);
                 continue;
             };
-            let value = if key.ends_with([' ', '\t']) { value.trim() } else { value };
-            let key = key.trim();
+            let value = if before.ends_with([' ', '\t']) { after.trim() } else { after };
+            let key = before.trim();
             let parsed = if general && !key.contains('/') {
                 Key::parse(&format!("{GENERAL}/{key}"))
             } else {
@@ -155,15 +206,20 @@ impl Data {
             };
             match parsed {
                 Ok(Key::System(_)) => {
-                    self.problem(place, "_etcstack/ holds the system's own records, not data");
+                    let message = "_etcstack/ holds the system's own records, not data";
+                    self.fault(place, Code::BadKey, message);
                 }
-                Ok(key) => self.add(key, value, place),
+                Ok(parsed) => {
+                    let marks = listed(path, index + 1, line, &parsed, value);
+                    self.add(parsed, value, marks);
+                }
                 Err(error) => {
                     let key = key.escape_debug();
-                    self.problem(place, format!(
+                    let message = format!(
                         "\"{key}\" is not a key: {error} (a file two levels deep is a listing of \
                          whole keys; an overlay stands at role/service/FILE)"
-                    ));
+                    );
+                    self.fault(place, Code::BadKey, message);
                 }
             }
         }
@@ -172,13 +228,14 @@ impl Data {
     fn overlay(&mut self, name: FileName, text: &str, path: &Path) {
         let key = Key::File(name.clone());
         if let Err(error) = Key::parse(&key.to_string()) {
-            return self.problem(Place::file(path), error);
+            return self.fault(Place::file(path), Code::BadKey, error);
         }
         match Dialect::by_name(&name.file) {
-            Dialect::Text => self.add(key, text, Place::position(path, 1, 1)),
+            Dialect::Text => self.add(key, text, Marks::whole(path, text)),
             Dialect::Oslo => self.oslo_overlay(&name, text, path),
-            other => self.problem(
+            other => self.fault(
                 Place::file(path),
+                Code::UnsupportedDialect,
                 format!(
                     "{} is in the {other} dialect, in which overlays are not read yet; \
                      list its options as whole keys in a file two levels deep",
@@ -191,23 +248,52 @@ impl Data {
     fn oslo_overlay(&mut self, name: &FileName, text: &str, path: &Path) {
         let (document, errors) = Document::parse_leniently(text);
         for error in errors {
-            self.problem(Place::position(path, error.line, error.column), error);
+            self.fault(Place::position(path, error.line, error.column), Code::Syntax, error);
         }
-        let mut options: BTreeMap<OptionName, (usize, Vec<String>)> = BTreeMap::new();
+        let mut options: BTreeMap<OptionName, (Vec<String>, Marks)> = BTreeMap::new();
         for found in document.assignments() {
             let section = Some(normal_section(found.section));
             let option = OptionName { section, option: found.option.to_owned() };
-            let (_, values) = options.entry(option).or_insert((found.line, Vec::new()));
+            let (values, marks) = options.entry(option).or_insert_with(|| {
+                let name = (found.line, found.column);
+                (Vec::new(), Marks::new(path, found.section_at, name, Vec::new()))
+            });
             values.push(found.value);
+            marks.lines.extend(found.starts);
         }
-        for (option, (line, values)) in options {
-            let place = Place::position(path, line, 1);
+        for (option, (values, marks)) in options {
             match join_values(&values) {
-                Ok(value) => self.add(Key::Option(name.clone(), option), &value, place),
-                Err(message) => self.problem(place, format!("{option}: {message}")),
+                Ok(value) => self.add(Key::Option(name.clone(), option), &value, marks),
+                Err(message) => {
+                    self.fault(marks.name(), Code::BadValue, format!("{option}: {message}"));
+                }
             }
         }
     }
+}
+
+/// Where the parts of a line in a listing stand.
+fn listed(path: &Path, number: usize, line: &str, key: &Key, value: &str) -> Marks {
+    let column = |part: usize| 1 + line.get(..part).unwrap_or(line).chars().count();
+    let start = line.len() - line.trim_start().len();
+    let separator = line.find('=').unwrap_or(line.len());
+    let text = line.get(start..separator).unwrap_or_default().trim_end();
+    // The fourth part of a key with a section is the section, and the rest the option.
+    let slashes: Vec<_> = text.match_indices('/').map(|(at, _)| start + at + 1).collect();
+    let (section, name) = match (key, slashes.as_slice()) {
+        (Key::Option(_, OptionName { section: Some(_), .. }), [_, _, section, name, ..]) => {
+            (*section, *name)
+        }
+        (Key::Option(..), [_, _, name, ..]) => (*name, *name),
+        _ => (start, start),
+    };
+    let after = line.get(separator + 1..).unwrap_or_default();
+    let blanks = if after == value { 0 } else { after.len() - after.trim_start().len() };
+    let value_at = (number, column(separator + 1 + blanks));
+    let (section, name) = ((number, column(section)), (number, column(name)));
+    let mut marks = Marks::new(path, section, name, vec![value_at]);
+    marks.key = (number, column(start));
+    marks
 }
 
 /// The key that data would have for what this key means: one spelling for each option.
@@ -228,131 +314,38 @@ fn normal(key: Key) -> Key {
 }
 
 /// What can be said of a key and its value without knowing the service's manifest.
-fn check(key: &Key, value: &str) -> Result<(), String> {
+fn check(key: &Key, value: &str) -> Result<(), Fault> {
     let dialect = match key {
         Key::Option(file, _) => Dialect::by_name(&file.file),
         _ => Dialect::Text,
     };
-    variables::check(value, dialect).map_err(|error| error.to_string())?;
+    variables::check(value, dialect).map_err(|error| {
+        (Code::BadReference, error.to_string(), Some(malformed_at(value, dialect)))
+    })?;
+    let bad_value = |message: String| (Code::BadValue, message, None);
     if value.len() > LARGEST_VALUE {
         let length = value.len();
-        return Err(format!("its value has {length} bytes; etcd takes {LARGEST_VALUE} at most"));
+        return Err(bad_value(format!(
+            "its value has {length} bytes; etcd takes {LARGEST_VALUE} at most"
+        )));
     }
-    if value.contains('\0') {
-        return Err("its value holds a NUL byte".into());
+    if let Some(at) = value.find('\0') {
+        return Err((Code::BadValue, "its value holds a NUL byte".into(), Some(at)));
     }
     if let (Dialect::Oslo, Key::Option(_, name)) = (dialect, key) {
         // Without a section it may be a plain file after all: its manifest decides.
         if name.section.is_some() {
-            check_name(name.section.as_deref(), &name.option)?;
+            check_name(name.section.as_deref(), &name.option)
+                .map_err(|message| (Code::BadName, message, None))?;
         }
         for lines in split_values(value) {
-            Value::from_lines(lines)
-                .map_err(|error| format!("its value cannot stand in an oslo file: {error}"))?;
+            Value::from_lines(lines).map_err(|error| {
+                bad_value(format!("its value cannot stand in an oslo file: {error}"))
+            })?;
         }
     }
     Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(files: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
-        let mut data = Data::default();
-        for (path, text) in files {
-            let parts: Vec<_> = path.split('/').collect();
-            data.add_file(&parts, Path::new(path), text.as_bytes());
-        }
-        let found = data.finish().map_err(|problems| problems.to_string())?;
-        Ok(found.into_iter().map(|(key, datum)| (key, datum.value)).collect())
-    }
-
-    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
-    }
-
-    #[test]
-    fn the_three_forms() {
-        let found = read(&[
-            (
-                "general/cloud.conf",
-                "# Names\n\nHOST=db\r\n  PW = a=b #c \ngeneral/URL=x&y+z%\n\
-                 RAW= q ",
-            ),
-            ("general/FROM_A_FILE", "secret\n"),
-            (
-                "r/s/s.conf",
-                "[Database]\r\nurl = \" x\"\r\n[m]\nmulti = a\n  b\nmulti = c\nempty =\n",
-            ),
-            ("r/s/policy.yaml", "a: 'b'\n"),
-            ("r/s/keys/0", "k"),
-            (
-                "s/listing",
-                "r/s/rsyncd.conf/account/max connections=2\nr/s/p.ini/composite:x//v3=a = b\n\
-                 r/s/s.conf/database/quoted=\"é\"",
-            ),
-        ]);
-        assert_eq!(
-            found.unwrap(),
-            pairs(&[
-                ("general/FROM_A_FILE", "secret"),
-                ("general/HOST", "db"),
-                ("general/PW", "a=b #c"),
-                ("general/RAW", " q "),
-                ("general/URL", "x&y+z%"),
-                ("r/s/keys%2F0", "k"),
-                ("r/s/p.ini/composite:x//v3", "a = b"),
-                ("r/s/policy.yaml", "a: 'b'\n"),
-                ("r/s/rsyncd.conf/account/max connections", "2"),
-                ("r/s/s.conf/database/quoted", "\"é\""),
-                ("r/s/s.conf/database/url", " x"),
-                ("r/s/s.conf/m/empty", ""),
-                ("r/s/s.conf/m/multi", "a\n    b\nc"),
-            ])
-        );
-    }
-
-    #[test]
-    fn every_mistake_with_its_place() {
-        let problems = read(&[
-            ("general/a", "HOST=db\nlower=1\nno\n  _etcstack/x=1\nOPEN=${X\nA=$B\nB=$A\n"),
-            ("r/s/s.conf", "x = 1\n[A]\nfoo\na=1\n[default]\nd = 1\n"),
-            ("s/list", "general/HOST=other\nr/s/s.conf/A/a=2\nr/s/s.conf/a]/b=1\nr/s=1\n"),
-            ("top", ""),
-            ("general/x/y", ""),
-            ("r/s/rsyncd.conf", "uid = x\n"),
-        ])
-        .unwrap_err();
-        let lines: Vec<_> = problems.lines().collect();
-        for (line, start) in lines.iter().zip([
-            "general/a:2:1: \"lower\" is not a key",
-            "general/a:3:1: there is no =",
-            "general/a:4:3: _etcstack/",
-            "general/a:5:1: general/OPEN: ${X is not closed",
-            "general/a:6:1: the variables go in a circle: $A → $B → $A",
-            "general/a:7:1: the variables go in a circle: $B → $A → $B",
-            "general/x/y: general/ holds no folders",
-            "r/s/rsyncd.conf: rsyncd.conf is in the plain dialect",
-            "r/s/s.conf:1:1: an option stands before",
-            "r/s/s.conf:3:3: neither an option",
-            "r/s/s.conf:6:1: r/s/s.conf/default/d: oslo.config ignores",
-            "s/list:1:1: general/HOST has another value at general/a:1:1",
-            "s/list:2:1: r/s/s.conf/a/a has another value at r/s/s.conf:4:1",
-            "s/list:3:1: r/s/s.conf/a]/b: the section \"a]\" holds",
-            "s/list:4:1: \"r/s\" is not a key",
-            "top: data stands in",
-        ]) {
-            assert!(line.starts_with(start), "{line}\nshould start with\n{start}");
-        }
-        assert_eq!(lines.len(), 16, "{problems}");
-    }
-
-    #[test]
-    fn what_is_no_data() {
-        for name in [".git", "..data", "x~", ".x.swp", "README.md"] {
-            assert!(is_ignored(name), "{name}");
-        }
-        assert!(!is_ignored("glance.conf"));
-    }
-}
+mod tests;

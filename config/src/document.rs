@@ -65,6 +65,12 @@ impl Line<'_> {
         }
     }
 
+    /// The column where a part of this line starts, counted in characters from 1.
+    fn column(&self, part: &str) -> usize {
+        let offset = (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
+        1 + self.text.get(..offset).unwrap_or(&self.text).chars().count()
+    }
+
     /// Whether this is the header of a section, whose name is given in its normal form.
     fn opens(&self, normal: &str) -> Option<bool> {
         self.section().map(|name| is_section(name, normal))
@@ -82,6 +88,12 @@ pub struct Assignment<'a> {
     pub value: String,
     /// The line it starts on, counted from 1.
     pub line: usize,
+    /// The line and the column of the section's name, where the section began last.
+    pub section_at: (usize, usize),
+    /// The column of the option's name, counted in characters from 1.
+    pub column: usize,
+    /// Line and column where each line of the value starts, blanks and quotes aside.
+    pub starts: Vec<(usize, usize)>,
 }
 
 impl<'a> Document<'a> {
@@ -106,17 +118,29 @@ impl<'a> Document<'a> {
     pub fn assignments(&self) -> Vec<Assignment<'_>> {
         let mut found: Vec<Assignment<'_>> = Vec::new();
         let mut section = "";
+        let mut section_at = (1, 1);
         for (index, line) in self.lines.iter().enumerate() {
             if let Some(name) = line.section() {
                 section = name;
+                section_at = (index + 1, line.column(name));
             } else if let Some((option, value_at)) = line.option() {
-                let value = value::unquote(&line.text[value_at..]).to_owned();
-                found.push(Assignment { section, option, value, line: index + 1 });
+                let value = value::unquote(&line.text[value_at..]);
+                found.push(Assignment {
+                    section,
+                    option,
+                    value: value.to_owned(),
+                    line: index + 1,
+                    section_at,
+                    column: line.column(option),
+                    starts: vec![(index + 1, line.column(value))],
+                });
             } else if line.kind == Kind::Continuation
                 && let Some(last) = found.last_mut()
             {
+                let text = value::strip(&line.text);
                 last.value.push('\n');
-                last.value.push_str(value::strip(&line.text));
+                last.value.push_str(text);
+                last.starts.push((index + 1, line.column(text)));
             }
         }
         found

@@ -27,6 +27,7 @@ pub mod references;
 pub mod render;
 pub mod secret;
 pub mod status;
+pub mod validate;
 pub mod variables;
 
 /// The keys and values of a store, or of the part of it that was asked for.

@@ -6,6 +6,7 @@
 //! from the agent's environment; one from `general/` may refer to others.
 
 mod lacking;
+mod mentions;
 mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +16,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 
 use crate::dialect::Dialect;
+pub(crate) use mentions::{Mention, malformed_at, mentions};
 pub use template::{Malformed, is_name};
 use template::{Syntax, Template, Token};
 

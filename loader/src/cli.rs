@@ -9,6 +9,7 @@ mod note;
 mod rollback;
 mod secrets;
 mod status;
+mod validate;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ pub(crate) use self::note::NoteArgs;
 pub(crate) use self::rollback::RollbackArgs;
 pub(crate) use self::secrets::{GenerateArgs, ListArgs, RotateArgs, SecretsArgs, SecretsCommand};
 pub(crate) use self::status::StatusArgs;
+pub(crate) use self::validate::ValidateArgs;
 
 /// Loads the configuration of OpenStack services into etcd
 #[derive(Parser)]
@@ -70,6 +72,9 @@ pub(crate) enum Command {
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
+    /// Says everything that is wrong with a directory of bootstrap-data, without a store
+    #[command(after_long_help = validate::HELP)]
+    Validate(ValidateArgs),
     /// Prints completions for a shell
     Completions {
         /// The shell

@@ -58,7 +58,7 @@ impl<'a> Sealer<'a> {
         if !keys.is_empty() {
             let Signature { kind, author, message } = self.signature;
             let number = self.history.next() + self.number;
-            let entry = Entry { keys, counts, ..Entry::new(number, *kind, author, message) };
+            let entry = Entry { counts, keys, ..Entry::new(number, *kind, author, message) };
             writes.extend(self.history.note(&entry));
         }
         let next = format!("{}.{}", self.token, self.number).into_bytes();

@@ -19,6 +19,7 @@ mod secrets;
 mod status;
 mod stored;
 mod task;
+mod validate;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Command::Access(args) => access::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Man { dir } => man::run(&dir),
+        Command::Validate(args) => validate::run(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "etcstack-loader", &mut script);

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use etcstack_config::Entries;
-pub use tree::read_data;
+pub use tree::{gather_data, read_data};
 use watch::Changes;
 
 use crate::backoff::Backoff;

@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-pub use dir::read_data;
+pub use dir::{gather_data, read_data};
 pub use error::StoreError;
 pub use etcd::auth::{AccessChange, AccessState, Auth, Kind, Rights, Span};
 use etcstack_config::Entries;

@@ -1,20 +1,25 @@
 //! The output of `oslo-config-generator --format json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{CatalogOption, UNKNOWN_TYPE};
+use super::{CatalogOption, Rules, UNKNOWN_TYPE};
 use crate::effect::references;
 
 /// Longer defaults are left out, in bytes of JSON.
 const LONGEST_DEFAULT: usize = 200;
+/// Longer words are cut, in characters.
+const LONGEST_WORDS: usize = 120;
 
 /// What the generator prints.
 #[derive(Deserialize)]
 pub(super) struct Raw {
     options: BTreeMap<String, RawGroup>,
+    /// Sections that the service makes up by itself. The generator knows none.
+    #[serde(default)]
+    sections: BTreeSet<String>,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +54,13 @@ struct RawOption {
     secret: bool,
     #[serde(default)]
     deprecated_opts: Vec<Deprecated>,
+    #[serde(default)]
+    deprecated_for_removal: bool,
+    deprecated_reason: Option<String>,
+    help: Option<String>,
+    /// What the generator does not say, but bootstrap-data/catalog/options.py.
+    rules: Option<Rules>,
+    multi: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -57,15 +69,20 @@ struct Deprecated {
     name: String,
 }
 
-/// The options that a file can name.
-pub(super) fn options(raw: Raw) -> impl Iterator<Item = CatalogOption> {
-    let fixed = raw.options.into_iter().filter(|(_, group)| group.dynamic_group_owner.is_empty());
-    fixed.flat_map(|(name, group)| {
-        group.opts.into_iter().map(move |option| reduce(name.clone(), option))
-    })
+/// The options that a file can name, those of groups with made-up names, and the made-up names that
+/// no option says.
+pub(super) fn reduce(raw: Raw) -> (Vec<CatalogOption>, Vec<CatalogOption>, BTreeSet<String>) {
+    let (mut options, mut templates) = (Vec::new(), Vec::new());
+    for (name, group) in raw.options {
+        let owner = group.dynamic_group_owner;
+        let target = if owner.is_empty() { &mut options } else { &mut templates };
+        let reduced = group.opts.into_iter().map(|option| reduce_option(name.clone(), option));
+        target.extend(reduced.map(|option| CatalogOption { owner: owner.clone(), ..option }));
+    }
+    (options, templates, raw.sections)
 }
 
-fn reduce(group: String, raw: RawOption) -> CatalogOption {
+fn reduce_option(group: String, raw: RawOption) -> CatalogOption {
     let name = raw.dest.unwrap_or_else(|| raw.name.replace('-', "_"));
     let mut deprecated: Vec<_> = raw
         .deprecated_opts
@@ -83,7 +100,18 @@ fn reduce(group: String, raw: RawOption) -> CatalogOption {
     let kind = raw.kind.unwrap_or_else(|| UNKNOWN_TYPE.to_owned());
     // The generator does not say which options take several values; those have lists for defaults.
     let scalar = matches!(raw.default, Value::Bool(_) | Value::Number(_) | Value::String(_));
-    let single = scalar && kind != "multi valued" && kind != UNKNOWN_TYPE;
+    let single = match raw.multi {
+        Some(multi) => !multi,
+        None => scalar && kind != "multi valued" && kind != UNKNOWN_TYPE,
+    };
+    // Empty rules say something only where there are others than type, choices and bounds.
+    let matters = |rules: &Rules| {
+        *rules != Rules::default()
+            || !raw.choices.is_empty()
+            || matches!(&*kind, "list value" | "dict value" | "uri value" | "multi valued")
+    };
+    let rules = raw.rules.filter(matters);
+    let removal = raw.deprecated_reason.map(|reason| first_sentence(&reason)).unwrap_or_default();
     // The real default of these is that of the machine on which the generator ran.
     let default = if raw.sample_default.is_null() { raw.default } else { raw.sample_default };
     CatalogOption {
@@ -99,6 +127,27 @@ fn reduce(group: String, raw: RawOption) -> CatalogOption {
         single,
         refers,
         deprecated,
+        owner: String::new(),
+        rules,
+        removal: raw.deprecated_for_removal.then_some(removal),
+        help: raw.help.map(|help| first_sentence(&help)).unwrap_or_default(),
+    }
+}
+
+/// The first sentence of a text for people, in one line, cut where it is long.
+fn first_sentence(text: &str) -> String {
+    let paragraph = text.trim().split("\n\n").next().unwrap_or_default();
+    let words: Vec<_> = paragraph.split_whitespace().collect();
+    let line = words.join(" ");
+    let sentence = line.split_once(". ").map_or(line.as_str(), |(first, _)| first);
+    let sentence = sentence.trim_end_matches(['.', ':']);
+    match sentence.char_indices().nth(LONGEST_WORDS) {
+        None => sentence.to_owned(),
+        Some((end, _)) => {
+            let cut = sentence.get(..end).unwrap_or_default();
+            let cut = cut.rsplit_once(' ').map_or(cut, |(words, _)| words);
+            format!("{cut} …")
+        }
     }
 }
 

@@ -70,15 +70,17 @@ fn some() -> Catalog {
 #[test]
 fn one_option_on_a_line() {
     let expected = r#"{"format":1,"options":[
-{"group":"DEFAULT","name":"debug","type":"boolean value","default":false,"mutable":true,"single":true},
-{"group":"DEFAULT","name":"level","type":"string value","default":"a","choices":["a","b"],"single":true},
-{"group":"DEFAULT","name":"log_config_append","type":"string value","mutable":true,"deprecated":[["DEFAULT","log_config"]]},
-{"group":"DEFAULT","name":"long","type":"string value","single":true},
-{"group":"DEFAULT","name":"many","type":"multi valued","default":["a"]},
-{"group":"DEFAULT","name":"pairs","type":"dict value","default":{"$a":["x$b","$$c"]},"refers":["a","b"]},
-{"group":"DEFAULT","name":"volumes_dir","type":"string value","default":"$state_path/volumes","single":true,"refers":["state_path"]},
-{"group":"DEFAULT","name":"workers","type":"integer value","default":"<CPUs>","min":1,"single":true},
-{"group":"key_manager","name":"fixed_key","type":"string value","secret":true,"deprecated":[["KeyMgr","fixed_key"]]}
+{"group":"DEFAULT","name":"debug","type":"boolean value","default":false,"mutable":true,"single":true,"help":"Text"},
+{"group":"DEFAULT","name":"level","type":"string value","default":"a","choices":["a","b"],"single":true,"help":"Text"},
+{"group":"DEFAULT","name":"log_config_append","type":"string value","mutable":true,"deprecated":[["DEFAULT","log_config"]],"help":"Text"},
+{"group":"DEFAULT","name":"long","type":"string value","single":true,"help":"Text"},
+{"group":"DEFAULT","name":"many","type":"multi valued","default":["a"],"help":"Text"},
+{"group":"DEFAULT","name":"pairs","type":"dict value","default":{"$a":["x$b","$$c"]},"refers":["a","b"],"help":"Text"},
+{"group":"DEFAULT","name":"volumes_dir","type":"string value","default":"$state_path/volumes","single":true,"refers":["state_path"],"help":"Text"},
+{"group":"DEFAULT","name":"workers","type":"integer value","default":"<CPUs>","min":1,"single":true,"help":"Text"},
+{"group":"key_manager","name":"fixed_key","type":"string value","secret":true,"deprecated":[["KeyMgr","fixed_key"]],"help":"Text"}
+],"templates":[
+{"group":"sample_source","name":"uri","type":"string value","owner":"config_source","help":"Text"}
 ]}
 "#;
     let catalog = some();
@@ -123,6 +125,46 @@ fn what_is_known_of_an_option() {
     assert_eq!(catalog.is_secret("lvm", "debug"), None);
 }
 
+/// What only bootstrap-data/catalog/options.py says.
+#[test]
+fn rules_and_words() {
+    let text = "\n The first. The second.\n\nMore";
+    let mut raw: Value = serde_json::from_slice(&generated(&[(
+        "DEFAULT",
+        vec![
+            raw(
+                "list",
+                json!({
+                    "type": "list value", "multi": false, "help": text,
+                    "deprecated_for_removal": true, "deprecated_reason": "Nobody needs it.",
+                    "rules": { "bounds": true, "items": { "type": "integer value", "min": 1 } },
+                }),
+            ),
+            raw("plain", json!({ "rules": {}, "multi": true, "help": "x ".repeat(200) })),
+        ],
+    )]))
+    .unwrap();
+    raw["sections"] = json!(["Made_up"]);
+    let catalog = Catalog::reduce(Path::new("raw.json"), raw.to_string().as_bytes()).unwrap();
+    let printed = catalog.to_string();
+    assert_eq!(Catalog::parse(Path::new("c"), printed.as_bytes()).unwrap(), catalog);
+    let list = catalog.find("DEFAULT", "list").next().unwrap();
+    assert_eq!(
+        (list.help.as_str(), list.removal.as_deref()),
+        ("The first", Some("Nobody needs it"))
+    );
+    let items = list.rules.as_ref().and_then(|rules| rules.items.as_ref()).unwrap();
+    assert_eq!((items.kind.as_str(), &items.min), ("integer value", &json!(1)));
+    assert!(list.single);
+    let plain = catalog.find("DEFAULT", "plain").next().unwrap();
+    assert!(plain.rules.is_none() && !plain.single && plain.help.ends_with("x …"));
+    assert!(catalog.makes_up("made_UP") && !catalog.makes_up("other"));
+
+    let lean = Catalog::parse_lean(Path::new("c"), printed.as_bytes()).unwrap();
+    let list = lean.find("DEFAULT", "list").next().unwrap();
+    assert!(list.help.is_empty() && list.rules.is_none() && list.single);
+}
+
 /// A former name of one may be the name of another.
 #[test]
 fn a_name_that_several_read() {
@@ -158,6 +200,7 @@ fn only_what_is_true_of_both_is_kept() {
         secret: true,
         single: true,
         refers: vec!["x".into(), "y".into()],
+        help: "Text".into(),
         ..CatalogOption::default()
     };
     assert_eq!(forth.options(), [expected]);

@@ -99,7 +99,7 @@ fn understand<'a>(key: &str, value: &'a [u8]) -> Result<(Key, &'a str), String> 
     }
     let value = std::str::from_utf8(value)
         .map_err(|_| "its value is not UTF-8 text; no service gets it; put it again")?;
-    check(&parsed, value).map_err(|error| format!("{error}; put it again or delete it"))?;
+    check(&parsed, value).map_err(|(_, error, _)| format!("{error}; put it again or delete it"))?;
     Ok((parsed, value))
 }
 

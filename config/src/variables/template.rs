@@ -186,7 +186,7 @@ impl<'a> Parser<'a> {
 }
 
 /// The end of a default: the first closing brace that no brace inside it opened.
-fn closing_brace(text: &str) -> Option<usize> {
+pub(super) fn closing_brace(text: &str) -> Option<usize> {
     let mut open = 0_usize;
     for (index, character) in text.char_indices() {
         match character {

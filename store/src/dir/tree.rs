@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use etcstack_config::Entries;
-use etcstack_config::data::{Data, Datum, is_ignored};
+use etcstack_config::data::{Data, Datum, is_beside, is_ignored};
 use etcstack_config::problem::Place;
 
 use crate::StoreError;
@@ -14,6 +14,11 @@ pub(super) const DEEPEST: usize = 16;
 
 /// Reads a directory of bootstrap-data, or says everything that is wrong with it.
 pub fn read_data(root: &Path) -> Result<BTreeMap<String, Datum>, StoreError> {
+    gather_data(root)?.finish().map_err(StoreError::Data)
+}
+
+/// Reads a directory of bootstrap-data with all that is wrong with it.
+pub fn gather_data(root: &Path) -> Result<Data, StoreError> {
     let mut data = Data::default();
     let unreadable = |error: std::io::Error| StoreError::Directory {
         path: root.to_owned(),
@@ -21,7 +26,7 @@ pub fn read_data(root: &Path) -> Result<BTreeMap<String, Datum>, StoreError> {
     };
     let children = std::fs::read_dir(root).map_err(unreadable)?;
     walk(children, &mut Vec::new(), &mut data);
-    data.finish().map_err(StoreError::Data)
+    Ok(data)
 }
 
 pub(super) fn read_entries(root: &Path) -> Result<Entries, StoreError> {
@@ -47,7 +52,7 @@ fn walk(children: std::fs::ReadDir, parents: &mut Vec<String>, data: &mut Data) 
             data.problem(Place::file(&path), "the file's name is not UTF-8");
             continue;
         };
-        if is_ignored(name) {
+        if is_ignored(name) || parents.is_empty() && is_beside(name) {
             continue;
         }
         parents.push(name.to_owned());

@@ -1,0 +1,100 @@
+use super::*;
+
+fn read(files: &[(&str, &str)]) -> Result<Vec<(String, String)>, String> {
+    let mut data = Data::default();
+    for (path, text) in files {
+        let parts: Vec<_> = path.split('/').collect();
+        data.add_file(&parts, Path::new(path), text.as_bytes());
+    }
+    let found = data.finish().map_err(|problems| problems.to_string())?;
+    Ok(found.into_iter().map(|(key, datum)| (key, datum.value)).collect())
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+}
+
+#[test]
+fn the_three_forms() {
+    let found = read(&[
+        (
+            "general/cloud.conf",
+            "# Names\n\nHOST=db\r\n  PW = a=b #c \ngeneral/URL=x&y+z%\n\
+             RAW= q ",
+        ),
+        ("general/FROM_A_FILE", "secret\n"),
+        ("r/s/s.conf", "[Database]\r\nurl = \" x\"\r\n[m]\nmulti = a\n  b\nmulti = c\nempty =\n"),
+        ("r/s/policy.yaml", "a: 'b'\n"),
+        ("r/s/keys/0", "k"),
+        (
+            "s/listing",
+            "r/s/rsyncd.conf/account/max connections=2\nr/s/p.ini/composite:x//v3=a = b\n\
+             r/s/s.conf/database/quoted=\"é\"",
+        ),
+    ]);
+    assert_eq!(
+        found.unwrap(),
+        pairs(&[
+            ("general/FROM_A_FILE", "secret"),
+            ("general/HOST", "db"),
+            ("general/PW", "a=b #c"),
+            ("general/RAW", " q "),
+            ("general/URL", "x&y+z%"),
+            ("r/s/keys%2F0", "k"),
+            ("r/s/p.ini/composite:x//v3", "a = b"),
+            ("r/s/policy.yaml", "a: 'b'\n"),
+            ("r/s/rsyncd.conf/account/max connections", "2"),
+            ("r/s/s.conf/database/quoted", "\"é\""),
+            ("r/s/s.conf/database/url", " x"),
+            ("r/s/s.conf/m/empty", ""),
+            ("r/s/s.conf/m/multi", "a\n    b\nc"),
+        ])
+    );
+}
+
+#[test]
+fn every_mistake_with_its_place() {
+    let problems = read(&[
+        ("general/a", "HOST=db\nlower=1\nno\n  _etcstack/x=1\nOPEN=${X\nA=$B\nB=$A\n"),
+        ("r/s/s.conf", "x = 1\n[A]\nfoo\na=1\n[default]\nd = 1\n"),
+        ("s/list", "general/HOST=other\nr/s/s.conf/A/a=2\nr/s/s.conf/a]/b=1\nr/s=1\n"),
+        ("top", ""),
+        ("general/x/y", ""),
+        ("r/s/rsyncd.conf", "uid = x\n"),
+    ])
+    .unwrap_err();
+    let lines: Vec<_> = problems.lines().collect();
+    for (line, start) in lines.iter().zip([
+        "general/a:2:1: \"lower\" is not a key",
+        "general/a:3:1: there is no =",
+        "general/a:4:3: _etcstack/",
+        "general/a:5:6: general/OPEN: ${X is not closed",
+        "general/a:6:1: the variables go in a circle: $A → $B → $A",
+        "general/a:7:1: the variables go in a circle: $B → $A → $B",
+        "general/x/y: general/ holds no folders",
+        "r/s/rsyncd.conf: rsyncd.conf is in the plain dialect",
+        "r/s/s.conf:1:1: an option stands before",
+        "r/s/s.conf:3:3: neither an option",
+        "r/s/s.conf:6:1: r/s/s.conf/default/d: oslo.config ignores",
+        "s/list:1:1: general/HOST has another value at general/a:1:1",
+        "s/list:2:1: r/s/s.conf/a/a has another value at r/s/s.conf:4:1",
+        "s/list:3:15: r/s/s.conf/a]/b: the section \"a]\" holds",
+        "s/list:4:1: \"r/s\" is not a key",
+        "top: data stands in",
+    ]) {
+        assert!(line.starts_with(start), "{line}\nshould start with\n{start}");
+    }
+    assert_eq!(lines.len(), 16, "{problems}");
+}
+
+#[test]
+fn what_is_no_data() {
+    for name in [".git", "..data", "x~", ".x.swp", "README.md"] {
+        assert!(is_ignored(name), "{name}");
+    }
+    assert!(!is_ignored("glance.conf"));
+    for name in ["catalog", "validate.toml", ".git"] {
+        assert!(is_beside(name), "{name}");
+    }
+    assert!(!is_ignored("catalog") && !is_beside("general"));
+}

@@ -1,0 +1,116 @@
+//! What is wrong with the data, all of it at once, without a store and without a service.
+//!
+//! With the catalog of a service, its options are checked as oslo.config would read them. Where it is
+//! not certain that something is wrong, it is a warning or nothing.
+
+mod finding;
+mod names;
+mod nearest;
+mod options;
+mod secrets;
+mod sections;
+pub mod types;
+mod value;
+mod variables;
+
+use std::collections::BTreeMap;
+
+pub use finding::{Code, Finding, Severity};
+pub use names::Names;
+
+use crate::catalog::Catalog;
+use crate::data::{Data, Datum, Gathered, Marks};
+use crate::dialect::Dialect;
+use crate::key::{Key, OptionName};
+use crate::variables::Scope;
+
+/// What the data is checked against.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The catalogs of the services; `None` where there are none at all.
+    pub catalogs: Option<Catalogs>,
+    /// The variables that the agents have in their environment.
+    pub environment: Names,
+    /// The variables that somebody else than the data uses.
+    pub used: Names,
+}
+
+/// The catalogs of a release.
+#[derive(Clone, Debug, Default)]
+pub struct Catalogs {
+    /// By the name of the service.
+    pub by_service: BTreeMap<String, Catalog>,
+    /// Services that have the catalog of another one.
+    pub aliases: BTreeMap<String, String>,
+}
+
+impl Catalogs {
+    /// The catalog of a service: that of its alias, that of its name, or that of the longest name
+    /// that its own one starts with and goes on after a dash, as `nova-compute` does.
+    pub fn find(&self, service: &str) -> Option<&Catalog> {
+        let mut name = self.aliases.get(service).map_or(service, String::as_str);
+        loop {
+            if let Some(catalog) = self.by_service.get(name) {
+                return Some(catalog);
+            }
+            name = name.rsplit_once('-')?.0;
+        }
+    }
+}
+
+/// A key of the data with all that is known of it.
+pub(crate) struct Entry<'a> {
+    key: Key,
+    datum: &'a Datum,
+    marks: &'a Marks,
+}
+
+impl Entry<'_> {
+    /// The dialect in which the value is read.
+    fn dialect(&self) -> Dialect {
+        match &self.key {
+            Key::Option(file, _) => Dialect::by_name(&file.file),
+            _ => Dialect::Text,
+        }
+    }
+
+    /// The service's name, the section and the option, where this is an option of an oslo file.
+    fn oslo(&self) -> Option<(&str, &str, &str)> {
+        match &self.key {
+            Key::Option(file, OptionName { section: Some(section), option })
+                if self.dialect() == Dialect::Oslo =>
+            {
+                Some((&file.service, section, option))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Everything that is wrong with the data, in the order of the places.
+pub fn validate(data: Data, settings: &Settings) -> Vec<Finding> {
+    let Gathered { found, marks, mut findings } = data.gathered();
+    let entries: Vec<_> = found
+        .iter()
+        .filter_map(|(key, datum)| {
+            Some(Entry { key: Key::parse(key).ok()?, datum, marks: marks.get(key)? })
+        })
+        .collect();
+    let mut scope = Scope::default();
+    for entry in &entries {
+        if let Key::Variable(name) = &entry.key {
+            scope.general.insert(name.clone(), entry.datum.value.clone());
+        }
+    }
+    variables::check(&entries, &scope, settings, &mut findings);
+    secrets::check(&entries, settings, &mut findings);
+    if let Some(catalogs) = &settings.catalogs {
+        options::check(&entries, &scope, catalogs, &mut findings);
+    }
+    findings.sort();
+    findings.dedup();
+    findings
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! Everything that is wrong with a directory of bootstrap-data.
+
+mod settings;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use etcstack_config::problem::{Place, Problem};
+use etcstack_config::validate::{Finding, Severity, validate};
+use etcstack_store::{StoreError, gather_data};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::cli::{Output, ValidateArgs};
+use settings::Against;
+
+#[derive(Debug, Error)]
+enum ValidateError {
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("{0}")]
+    File(Problem),
+    #[error("there is no data in {}; name a directory that holds some", .0.display())]
+    NoData(PathBuf),
+}
+
+impl From<Problem> for ValidateError {
+    fn from(problem: Problem) -> Self {
+        Self::File(problem)
+    }
+}
+
+pub(crate) fn run(args: &ValidateArgs) -> ExitCode {
+    match find(args) {
+        Ok((findings, against)) => {
+            // Whoever was to read it may have gone; the exit code says the same.
+            let _ = print(&findings, &against, args.output);
+            let is_bad =
+                |finding: &Finding| args.deny_warnings || finding.severity == Severity::Error;
+            // EX_DATAERR
+            if findings.iter().any(is_bad) { ExitCode::from(65) } else { ExitCode::SUCCESS }
+        }
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            // EX_NOINPUT
+            ExitCode::from(66)
+        }
+    }
+}
+
+fn find(args: &ValidateArgs) -> Result<(Vec<Finding>, Against), ValidateError> {
+    let data = gather_data(&args.dir)?;
+    if data.is_empty() {
+        return Err(ValidateError::NoData(args.dir.clone()));
+    }
+    let (settings, against) = settings::read(args)?;
+    Ok((validate(data, &settings), against))
+}
+
+/// A finding, as programs read it.
+#[derive(Serialize)]
+struct Printed<'a> {
+    path: Option<String>,
+    line: Option<usize>,
+    column: Option<usize>,
+    severity: String,
+    code: String,
+    message: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    remedy: &'a str,
+}
+
+impl<'a> Printed<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        let (path, line, column) = match &finding.place {
+            Place::File { path, line, column } => {
+                (Some(path.display().to_string()), *line, *column)
+            }
+            Place::Key(_) => (None, None, None),
+        };
+        Self {
+            path,
+            line,
+            column,
+            severity: finding.severity.to_string(),
+            code: finding.code.to_string(),
+            message: &finding.message,
+            remedy: &finding.remedy,
+        }
+    }
+}
+
+fn print(findings: &[Finding], against: &Against, output: Output) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match output {
+        Output::Json => {
+            let list: Vec<_> = findings.iter().map(Printed::of).collect();
+            writeln!(stdout, "{}", serde_json::json!(list))?;
+        }
+        Output::Text => {
+            for finding in findings {
+                writeln!(stdout, "{finding}")?;
+            }
+            writeln!(stdout, "{}", summary(findings, against))?;
+        }
+    }
+    stdout.flush()
+}
+
+fn summary(findings: &[Finding], against: &Against) -> String {
+    let count = |severity: Severity| {
+        let count = findings.iter().filter(|finding| finding.severity == severity).count();
+        let s = if count == 1 { "" } else { "s" };
+        format!("{count} {severity}{s}")
+    };
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    format!("{errors}, {warnings}; {against}")
+}

@@ -1,0 +1,138 @@
+//! What the data is checked against: `validate.toml` and the catalogs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use etcstack_config::catalog::{Catalog, LARGEST};
+use etcstack_config::data::{CATALOGS, SETTINGS};
+use etcstack_config::problem::{Place, Problem};
+use etcstack_config::validate::{Catalogs, Names, Settings};
+use serde::Deserialize;
+
+use crate::cli::ValidateArgs;
+
+/// The file beside the roles.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Document {
+    release: Option<String>,
+    environment: Vec<String>,
+    used: Vec<String>,
+    services: BTreeMap<String, String>,
+}
+
+/// The catalogs that were read.
+pub(super) enum Against {
+    /// Those of a release.
+    Release { name: String, services: usize },
+    /// None: there is no directory of them.
+    Nothing,
+}
+
+impl fmt::Display for Against {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Release { name, services: 1 } => write!(f, "checked against 1 catalog of {name}"),
+            Self::Release { name, services } => {
+                write!(f, "checked against {services} catalogs of {name}")
+            }
+            Self::Nothing => f.write_str("options are not checked: there are no catalogs"),
+        }
+    }
+}
+
+/// Reads `validate.toml`, where there is one, and the catalogs.
+pub(super) fn read(args: &ValidateArgs) -> Result<(Settings, Against), Problem> {
+    let mut document = document(&args.dir.join(SETTINGS))?;
+    document.environment.extend(args.environment.iter().cloned());
+    let (catalogs, against) = catalogs(args, &mut document)?;
+    let settings = Settings {
+        catalogs,
+        environment: Names::new(document.environment),
+        used: Names::new(document.used),
+    };
+    Ok((settings, against))
+}
+
+fn document(path: &Path) -> Result<Document, Problem> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Document::default()),
+        Err(error) => return Err(unreadable(path, &error)),
+    };
+    toml::from_str(&text).map_err(|error| {
+        let place = error.span().map_or(Place::file(path), |span| {
+            let before = text.get(..span.start).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            Place::position(path, line, column)
+        });
+        Problem::new(place, error.message())
+    })
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Problem {
+    Problem::new(Place::file(path), format!("cannot be read: {error}"))
+}
+
+fn catalogs(
+    args: &ValidateArgs,
+    document: &mut Document,
+) -> Result<(Option<Catalogs>, Against), Problem> {
+    let asked = args.catalog.is_some();
+    let root = args.catalog.clone().unwrap_or_else(|| args.dir.join(CATALOGS));
+    let release = args.release.clone().or(document.release.take());
+    if !root.is_dir() && !asked && release.is_none() {
+        return Ok((None, Against::Nothing));
+    }
+    let releases = releases(&root)?;
+    let Some(newest) = releases.last() else {
+        let message = "no folder of a release is in it; make catalogs with `make catalog`";
+        return Err(Problem::new(Place::file(&root), message));
+    };
+    let name = release.unwrap_or_else(|| newest.clone());
+    if !releases.contains(&name) {
+        let message =
+            format!("there are no catalogs of {name}; there are those of {}", releases.join(", "));
+        return Err(Problem::new(Place::file(&root), message));
+    }
+    let by_service = of_release(&root.join(&name))?;
+    let against = Against::Release { name, services: by_service.len() };
+    let aliases = std::mem::take(&mut document.services);
+    Ok((Some(Catalogs { by_service, aliases }), against))
+}
+
+/// The names of the releases, the newest last: they are a year and a number.
+fn releases(root: &Path) -> Result<Vec<String>, Problem> {
+    let names = children(root)?.into_iter().filter(|path| path.is_dir());
+    Ok(names.filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect())
+}
+
+/// The catalogs of a release, by service.
+fn of_release(folder: &Path) -> Result<BTreeMap<String, Catalog>, Problem> {
+    let mut found = BTreeMap::new();
+    for path in children(folder)? {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let Some(service) = name.strip_suffix(".json").filter(|_| !name.starts_with('.')) else {
+            continue;
+        };
+        let mut bytes = Vec::new();
+        File::open(&path)
+            .and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes))
+            .map_err(|error| unreadable(&path, &error))?;
+        found.insert(service.to_owned(), Catalog::parse(&path, &bytes)?);
+    }
+    Ok(found)
+}
+
+/// What is in a folder, sorted.
+fn children(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let listed = std::fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let listed = listed.map_err(|error| unreadable(folder, &error))?;
+    let mut paths: Vec<_> = listed.into_iter().map(|child| child.path()).collect();
+    paths.sort();
+    Ok(paths)
+}

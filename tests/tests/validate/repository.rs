@@ -1,0 +1,138 @@
+//! The data of this repository, its catalogs, and how a run ends.
+
+use std::process::{Command, Stdio};
+
+use etcstack_config::catalog::Catalog;
+use etcstack_config::validate::Code;
+use etcstack_store::read_data;
+use etcstack_tests::binary;
+
+use crate::{folder, source, validate};
+
+const RELEASES: [&str; 2] = ["2026.1", "2026.2"];
+const SERVICES: [&str; 10] = [
+    "cinder",
+    "designate",
+    "glance",
+    "heat",
+    "keystone",
+    "magnum",
+    "neutron",
+    "nova",
+    "placement",
+    "trove",
+];
+
+#[test]
+fn the_data_of_the_repository_is_clean() {
+    for release in RELEASES {
+        let arguments = ["bootstrap-data", "--release", release, "--deny-warnings"];
+        let run = validate(&source(""), &arguments);
+        assert_eq!((run.code, run.err.as_str()), (0, ""), "{}", run.out);
+        let summary = format!("0 errors, 0 warnings; checked against 10 catalogs of {release}\n");
+        assert_eq!(run.out, summary);
+        let run = validate(&source(""), &["--output", "json", "--release", release]);
+        assert_eq!((run.code, run.out.as_str()), (0, "[]\n"));
+    }
+}
+
+#[test]
+fn the_catalogs_are_as_the_loader_writes_them() {
+    for release in RELEASES {
+        for service in SERVICES {
+            let path = source(&format!("bootstrap-data/catalog/{release}/{service}.json"));
+            let text = std::fs::read_to_string(&path).unwrap();
+            let catalog = Catalog::parse(&path, text.as_bytes()).unwrap();
+            assert_eq!(catalog.to_string(), text, "{}", path.display());
+            let debug = catalog.find("DEFAULT", "debug").next().unwrap();
+            assert!(debug.mutable && debug.single && !debug.help.is_empty());
+            let lean = Catalog::parse_lean(&path, text.as_bytes()).unwrap();
+            assert_eq!(lean.options().len(), catalog.options().len());
+        }
+    }
+}
+
+#[test]
+fn catalogs_and_settings_are_no_data() {
+    let files = [
+        ("general/A", "1"),
+        ("catalog/2026.1/nova.json", "no JSON"),
+        ("validate.toml", "no TOML"),
+        ("role/catalog/x.yaml", "data"),
+    ];
+    let folder = folder(&files);
+    let keys: Vec<_> = read_data(folder.path()).unwrap().into_keys().collect();
+    assert_eq!(keys, ["general/A", "role/catalog/x.yaml"]);
+}
+
+#[test]
+fn what_cannot_be_done() {
+    let folder = folder(&[
+        ("empty/README.md", ""),
+        ("data/general/A", "1"),
+        ("toml/general/A", "1"),
+        ("toml/validate.toml", "# é\nenvironment = [\"A\"]\nrelaese = \"1\"\n"),
+        ("broken/general/A", "1"),
+        ("broken/catalog/1/x.json", "{\"format\":\n9}"),
+        ("broken/catalog/notes.txt", ""),
+    ]);
+    for (arguments, code, says) in [
+        (&["missing"][..], 66, "missing"),
+        (&["empty"], 66, "there is no data in empty"),
+        (&["toml"], 66, "toml/validate.toml:3:1: unknown field `relaese`"),
+        (&["broken"], 66, "broken/catalog/1/x.json: the catalog is of format 9"),
+        (
+            &["broken", "--release", "2"],
+            66,
+            "broken/catalog: there are no catalogs of 2; there are those of 1",
+        ),
+        (&["data", "--catalog", "nowhere"], 66, "nowhere: cannot be read"),
+        (&["data", "--catalog", "data/general"], 66, "no folder of a release"),
+        (&["data", "--frobnicate"], 64, "--frobnicate"),
+    ] {
+        let run = validate(folder.path(), arguments);
+        assert_eq!(run.code, code, "{arguments:?}: {}{}", run.out, run.err);
+        assert!(run.err.contains(says) && run.out.is_empty(), "{arguments:?}: {}", run.err);
+    }
+}
+
+#[test]
+fn what_warnings_mean() {
+    let folder = folder(&[
+        ("data/general/A", "1"),
+        ("data/r/s/x.yaml", "$B $C_D\n"),
+        ("used/general/A", "1"),
+        ("used/validate.toml", "used = [\"A\"]\n"),
+    ]);
+    let run = validate(folder.path(), &["data", "--environment", "B,C_*"]);
+    let unchecked = "options are not checked: there are no catalogs\n";
+    assert_eq!(run.code, 0);
+    assert!(run.out.ends_with(&format!("0 errors, 1 warning; {unchecked}")), "{}", run.out);
+    let run = validate(folder.path(), &["data", "--environment", "B,C_*", "--deny-warnings"]);
+    assert_eq!(run.code, 65);
+    let run = validate(folder.path(), &["data"]);
+    assert_eq!(run.code, 65);
+    assert!(run.out.contains("data/r/s/x.yaml:1:4: error[unknown-variable]"), "{}", run.out);
+    let run = validate(folder.path(), &["used", "--deny-warnings"]);
+    assert_eq!((run.code, run.out), (0, format!("0 errors, 0 warnings; {unchecked}")));
+}
+
+#[test]
+fn nobody_has_to_read_it() {
+    let folder = folder(&[("data/r/s/x.yaml", &"$X\n".repeat(20_000))]);
+    let mut command = Command::new(binary("etcstack-loader"));
+    command.arg("validate").arg(folder.path().join("data"));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(65));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn every_kind_of_mistake_is_documented() {
+    let text = std::fs::read_to_string(source("docs/validate.md")).unwrap();
+    for (name, _) in Code::NAMES {
+        assert!(text.contains(&format!("| `{name}` | ")), "{name}");
+    }
+}
