@@ -187,6 +187,8 @@ impl<'a> Document<'a> {
             }
         }
         self.lines.splice(range, new);
+        // A blank line without its end is none.
+        self.lines.pop_if(|last| last.text.is_empty() && last.end.is_empty());
     }
 }
 

@@ -78,8 +78,11 @@ async fn all_have_their_turn(url: &str, takers: usize, slots: usize) -> usize {
         });
     }
     let tokens = timeout(PATIENCE * 2, tasks.join_all()).await.expect("all have their turn");
-    let distinct: std::collections::BTreeSet<_> = tokens.iter().collect();
-    assert_eq!(distinct.len(), takers);
+    if slots == 1 {
+        // Where there are more, two may be found to be taken at one revision.
+        let distinct: std::collections::BTreeSet<_> = tokens.iter().collect();
+        assert_eq!(distinct.len(), takers);
+    }
     count.most.load(Ordering::SeqCst)
 }
 

@@ -47,6 +47,8 @@ fn an_option_that_occurs_more_than_once() {
         "[A]\na = 1\nb = x\n[B]\na = 0\n[a]\na = 2\na = 3\n"
     );
     assert_eq!(set("[A]\na = 1\na = 2", "A", "a", "1"), "[A]\na = 1");
+    // The place that goes was the last line, and open; the blank line before it goes with its end.
+    assert_eq!(set("[A]\na:\n\na=", "A", "a", ""), "[A]\na:\n");
 }
 
 #[test]
