@@ -214,7 +214,12 @@ pub(crate) fn start_logging(format: LogFormat) {
         .with_target(false);
     let registry = tracing_subscriber::registry().with(filter);
     match format {
-        LogFormat::Text => registry.with(lines.with_ansi(std::io::stderr().is_terminal())).init(),
+        LogFormat::Text => {
+            // As no-color.org has it.
+            let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            let colour = std::io::stderr().is_terminal() && !plain;
+            registry.with(lines.with_ansi(colour)).init();
+        }
         LogFormat::Json => registry.with(lines.json().flatten_event(true)).init(),
     }
 }

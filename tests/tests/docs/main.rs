@@ -206,10 +206,12 @@ async fn the_transaction_is_one() {
 #[test]
 fn every_environment_variable_is_documented() {
     let guide = read("docs/operators-guide.md");
-    for source in
-        ["agent/src/cli.rs", "loader/src/cli.rs", "loader/src/cli/load.rs", "store/src/args.rs"]
-    {
-        for text in read(source).split("\"ETCSTACK_").skip(1) {
+    let files = ["agent/src/cli.rs", "loader/src/cli.rs", "store/src/args.rs"];
+    let verbs = std::fs::read_dir(root().join("loader/src/cli")).unwrap();
+    let verbs = verbs.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let verbs = verbs.map(|name| format!("loader/src/cli/{name}"));
+    for source in files.into_iter().map(str::to_owned).chain(verbs) {
+        for text in read(&source).split("\"ETCSTACK_").skip(1) {
             let name = format!("`ETCSTACK_{}`", text.split('"').next().unwrap());
             assert!(guide.contains(&name), "{source}: {name}");
         }
@@ -232,7 +234,7 @@ fn keys_in_the_documents_are_keys() {
 fn links_lead_somewhere() {
     let decisions = std::fs::read_dir(root().join("docs/decisions")).unwrap();
     let decisions = decisions.map(|file| file.unwrap().file_name().into_string().unwrap());
-    let others = ["ARCHITECTURE.md", "CHANGELOG.md"];
+    let others = ["ARCHITECTURE.md", "CHANGELOG.md", "docs/connections.md", "docs/status.md"];
     let documents = DOCUMENTS.iter().chain(&others).map(|name| (*name).to_owned());
     for document in documents.chain(decisions.map(|name| format!("docs/decisions/{name}"))) {
         let folder = Path::new(&document).parent().unwrap();
