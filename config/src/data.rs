@@ -35,6 +35,8 @@ pub const SETTINGS: &str = "validate.toml";
 /// The largest value, in bytes: etcd takes 1.5 MiB in a request, key and frame included.
 pub const LARGEST_VALUE: usize = 1_300_000;
 
+const SYSTEM_IS_NO_DATA: &str = "_etcstack/ holds the system's own records, not data";
+
 /// A value and where the data says it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Datum {
@@ -113,6 +115,20 @@ impl Data {
         }
     }
 
+    /// Takes a key of a store, and what it holds or is to hold. Problems name the key.
+    pub fn add_key(&mut self, key: &str, value: &str) {
+        match Key::parse(key) {
+            Ok(Key::System(_)) => {
+                self.fault(Place::Key(key.to_owned()), Code::BadKey, SYSTEM_IS_NO_DATA);
+            }
+            Ok(parsed) => self.add(parsed, value, Marks::stored(key)),
+            Err(error) => {
+                let message = format!("this is not a key: {error}");
+                self.fault(Place::Key(key.to_owned()), Code::BadKey, message);
+            }
+        }
+    }
+
     /// All that was read, or all that is wrong with it.
     pub fn finish(self) -> Result<BTreeMap<String, Datum>, Problems> {
         let Gathered { found, findings, .. } = self.gathered();
@@ -157,9 +173,13 @@ impl Data {
     fn add(&mut self, key: Key, value: &str, marks: Marks) {
         let key = normal(key);
         if let Err((code, message, at)) = check(&key, value) {
-            let place = at.map_or_else(|| marks.name(), |at| marks.offset(value, at));
-            let message = format!("{}: {message}", key.to_string().escape_debug());
-            return self.fault(place, code, message);
+            return match at.map_or_else(|| marks.name(), |at| marks.offset(value, at)) {
+                place @ Place::Key(_) => self.fault(place, code, message),
+                place => {
+                    let key = key.to_string();
+                    self.fault(place, code, format!("{}: {message}", key.escape_debug()));
+                }
+            };
         }
         let key = key.to_string();
         let place = marks.key();
@@ -206,8 +226,7 @@ impl Data {
             };
             match parsed {
                 Ok(Key::System(_)) => {
-                    let message = "_etcstack/ holds the system's own records, not data";
-                    self.fault(place, Code::BadKey, message);
+                    self.fault(place, Code::BadKey, SYSTEM_IS_NO_DATA);
                 }
                 Ok(parsed) => {
                     let marks = listed(path, index + 1, line, &parsed, value);

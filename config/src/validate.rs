@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 pub use finding::{Code, Finding, Severity};
 pub use names::Names;
+pub use nearest::nearest;
 
 use crate::catalog::Catalog;
 use crate::data::{Data, Datum, Gathered, Marks};

@@ -20,6 +20,7 @@ use thiserror::Error;
 
 use crate::cli::AccessArgs;
 use crate::release::DATA;
+use crate::run::{self, Failure};
 use crate::{secrets, task};
 
 #[derive(Debug, Error)]
@@ -69,7 +70,7 @@ impl From<StoreError> for AccessError {
     }
 }
 
-impl AccessError {
+impl Failure for AccessError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Data(_) | Self::Foreign { .. } => 65, // EX_DATAERR
@@ -84,10 +85,10 @@ impl AccessError {
 }
 
 pub(crate) fn run(args: &AccessArgs) -> ExitCode {
-    task::run(access(args), AccessError::exit_code)
+    run::to_end(access(args))
 }
 
-async fn access(args: &AccessArgs) -> Result<u8, AccessError> {
+async fn access(args: &AccessArgs) -> Result<ExitCode, AccessError> {
     let data = task::data(&args.dir)?;
     let extras = declared::read(task::directory(&args.dir), &args.also)?;
     let store = args.store.open()?;
@@ -119,7 +120,7 @@ async fn access(args: &AccessArgs) -> Result<u8, AccessError> {
     if !is_enabled && !enable {
         task::warn("access control is off: everybody may do everything until --enable-auth");
     }
-    Ok(if plan.is_empty() || args.apply { 0 } else { 2 })
+    Ok(if plan.is_empty() || args.apply { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
 /// Does what the plan says, if that is wanted; what cannot be done is said in either case.

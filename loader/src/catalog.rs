@@ -10,6 +10,7 @@ use etcstack_config::problem::{Place, Problem, Problems};
 use thiserror::Error;
 
 use crate::cli::CatalogArgs;
+use crate::run::{self, Failure};
 
 #[derive(Debug, Error)]
 enum CatalogError {
@@ -21,7 +22,7 @@ enum CatalogError {
     Output { path: PathBuf, error: io::Error },
 }
 
-impl CatalogError {
+impl Failure for CatalogError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Data(_) => 65,       // EX_DATAERR
@@ -32,15 +33,8 @@ impl CatalogError {
 }
 
 pub(crate) fn run(args: &CatalogArgs) -> ExitCode {
-    match reduce(&args.files).and_then(|catalog| print(&catalog, args.output.as_deref())) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            for line in error.to_string().lines() {
-                let _ = writeln!(io::stderr(), "error: {line}");
-            }
-            ExitCode::from(error.exit_code())
-        }
-    }
+    let catalog = reduce(&args.files);
+    run::ended(catalog.and_then(|catalog| print(&catalog, args.output.as_deref())))
 }
 
 /// The options of all files together.

@@ -3,12 +3,15 @@
 mod access;
 mod diff;
 mod export;
+mod get;
 mod history;
 mod load;
 mod note;
 mod rollback;
 mod secrets;
+mod set;
 mod status;
+mod unset;
 mod validate;
 
 use std::io::IsTerminal;
@@ -22,12 +25,15 @@ use tracing_subscriber::util::SubscriberInitExt;
 pub(crate) use self::access::AccessArgs;
 pub(crate) use self::diff::DiffArgs;
 pub(crate) use self::export::ExportArgs;
+pub(crate) use self::get::GetArgs;
 pub(crate) use self::history::HistoryArgs;
 pub(crate) use self::load::{LoadArgs, WriteArgs};
 pub(crate) use self::note::NoteArgs;
 pub(crate) use self::rollback::RollbackArgs;
 pub(crate) use self::secrets::{GenerateArgs, ListArgs, RotateArgs, SecretsArgs, SecretsCommand};
+pub(crate) use self::set::{HandArgs, SetArgs};
 pub(crate) use self::status::StatusArgs;
+pub(crate) use self::unset::UnsetArgs;
 pub(crate) use self::validate::ValidateArgs;
 
 /// Loads the configuration of OpenStack services into etcd
@@ -66,6 +72,15 @@ pub(crate) enum Command {
     /// Writes what the store holds as a directory of bootstrap-data
     #[command(after_long_help = export::HELP)]
     Export(Box<ExportArgs>),
+    /// Prints what keys hold
+    #[command(after_long_help = get::HELP)]
+    Get(Box<GetArgs>),
+    /// Sets keys by hand, checked and with a note in the history
+    #[command(after_long_help = set::HELP)]
+    Set(Box<SetArgs>),
+    /// Removes keys by hand, checked and with a note in the history
+    #[command(after_long_help = unset::HELP)]
+    Unset(Box<UnsetArgs>),
     /// Writes the manual pages of all commands
     Man {
         /// The directory to write them to

@@ -17,6 +17,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::cli::{ExportArgs, Output};
+use crate::run::{self, Failure};
 
 #[derive(Debug, Error)]
 enum ExportError {
@@ -34,7 +35,7 @@ enum ExportError {
     Empty,
 }
 
-impl ExportError {
+impl Failure for ExportError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Unsayable(_) => 65, // EX_DATAERR
@@ -43,6 +44,16 @@ impl ExportError {
             Self::Loading(_) => 75, // EX_TEMPFAIL
             Self::Empty => 66,      // EX_NOINPUT
         }
+    }
+
+    fn outcome(&self) -> Option<String> {
+        let Self::Unsayable(problems) = self else { return None };
+        let count = problems.0.len();
+        let keys = if count == 1 { "key" } else { "keys" };
+        Some(format!(
+            "{count} {keys} that no file of data can say; nothing was written; mend them, or leave \
+             them out with --partial"
+        ))
     }
 }
 
@@ -59,25 +70,12 @@ struct Report {
 }
 
 pub(crate) fn run(args: &ExportArgs) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "cannot start");
-            return ExitCode::from(71); // EX_OSERR
-        }
-    };
-    let result = runtime.block_on(export(args));
-    runtime.shutdown_background();
-    match result {
-        Ok(report) => {
-            let _ = print(&report, args.output);
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            let _ = print_error(&error);
-            ExitCode::from(error.exit_code())
-        }
-    }
+    run::to_end(async {
+        let report = export(args).await?;
+        // Whoever was to read it may have gone; what was done is done.
+        let _ = print(&report, args.output);
+        Ok::<_, ExportError>(())
+    })
 }
 
 async fn export(args: &ExportArgs) -> Result<Report, ExportError> {
@@ -152,22 +150,4 @@ fn print(report: &Report, output: Output) -> io::Result<()> {
             report.left_out.len()
         ),
     }
-}
-
-fn print_error(error: &ExportError) -> io::Result<()> {
-    let mut stderr = io::stderr().lock();
-    let text = error.to_string();
-    for line in text.lines() {
-        writeln!(stderr, "error: {line}")?;
-    }
-    if let ExportError::Unsayable(problems) = error {
-        let count = problems.0.len();
-        let keys = if count == 1 { "key" } else { "keys" };
-        writeln!(
-            stderr,
-            "{count} {keys} that no file of data can say; nothing was written; mend them, or leave \
-             them out with --partial"
-        )?;
-    }
-    Ok(())
 }

@@ -1,10 +1,52 @@
 //! What hands write through the loader: never beside a load, and with a note in the history.
 
+mod change;
+mod check;
+mod error;
+pub(crate) mod near;
+mod report;
+
+use etcstack_config::key::Key;
+use etcstack_config::secret::{is_secret_name, looks_secret};
 use etcstack_store::{Expect, LOAD_MARK, Snapshot, Write};
 
 use crate::cli::NoteArgs;
 use crate::history::{Counts, Entry, GENERATION, History, Kind};
 use crate::load::job::own_id;
+use crate::release::DATA;
+
+pub(crate) use self::change::{Change, Expected};
+pub(crate) use self::check::{Wanted, normal};
+pub(crate) use self::error::HandError;
+
+/// Why nothing is written beside a load.
+pub(crate) const LOADING: &str = concat!(
+    "a load is under way, or has died half-way; nothing was written. Run this again when the load ",
+    "is complete (another `etcstack-loader load` completes one that has died)"
+);
+
+/// Whether a key holds a secret, by its name.
+pub(crate) fn is_secret_key(key: &str) -> bool {
+    match Key::parse(key) {
+        Ok(Key::Variable(name)) => is_secret_name(&name),
+        Ok(Key::Option(_, option)) => is_secret_name(&option.option),
+        Ok(Key::File(file)) => is_secret_name(&file.file),
+        // The data of releases holds all secrets; other records hold none.
+        Ok(Key::System(_)) => key.starts_with(DATA),
+        // Nobody knows what it holds.
+        Err(_) => true,
+    }
+}
+
+/// Whether a key holds a secret, by its name or by the form of its value.
+pub(crate) fn is_secret(key: &str, value: &str) -> bool {
+    is_secret_key(key) || !is_record(key) && looks_secret(value)
+}
+
+/// Whether a key is one of the system's own.
+pub(crate) fn is_record(key: &str) -> bool {
+    matches!(Key::parse(key), Ok(Key::System(_)))
+}
 
 /// What a transaction expects and writes.
 #[derive(Default)]

@@ -18,6 +18,7 @@ use self::job::{Goal, Job, own_id};
 use crate::cli::{LoadArgs, WriteArgs};
 use crate::history::Kind;
 use crate::report;
+use crate::run::{self, Failure};
 
 /// Why a command has failed.
 #[derive(Debug, Error)]
@@ -57,9 +58,8 @@ pub(crate) enum LoadError {
     Pack(std::io::Error),
 }
 
-impl LoadError {
-    /// By sysexits.h.
-    pub(crate) fn exit_code(&self) -> u8 {
+impl Failure for LoadError {
+    fn exit_code(&self) -> u8 {
         match self {
             Self::Data(_) | Self::Damaged(_) => 65, // EX_DATAERR
             Self::Empty(_) | Self::NothingToGoBackTo | Self::NoSuchRelease(_) => 66, // EX_NOINPUT
@@ -68,11 +68,20 @@ impl LoadError {
             Self::Pack(_) => 70,                   // EX_SOFTWARE
         }
     }
+
+    fn outcome(&self) -> Option<String> {
+        let (Self::Data(problems) | Self::Store(StoreError::Data(problems))) = self else {
+            return None;
+        };
+        let count = problems.0.len();
+        let s = if count == 1 { "" } else { "s" };
+        Some(format!("{count} problem{s} in the data; nothing was written"))
+    }
 }
 
 /// The command.
 pub(crate) fn run(args: &LoadArgs) -> ExitCode {
-    crate::run::to_end(load(args))
+    run::to_end(load(args))
 }
 
 async fn load(args: &LoadArgs) -> Result<(), LoadError> {

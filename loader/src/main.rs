@@ -6,6 +6,7 @@ mod cli;
 mod diff;
 mod difference;
 mod export;
+mod get;
 mod hand;
 mod history;
 mod load;
@@ -16,9 +17,11 @@ mod report;
 mod rollback;
 mod run;
 mod secrets;
+mod set;
 mod status;
 mod stored;
 mod task;
+mod unset;
 mod validate;
 
 use std::io::Write;
@@ -52,6 +55,9 @@ fn main() -> ExitCode {
         Command::Secrets(args) => secrets::run(&args.command),
         Command::Access(args) => access::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Get(args) => get::run(&args),
+        Command::Set(args) => set::run(&args),
+        Command::Unset(args) => unset::run(&args),
         Command::Man { dir } => man::run(&dir),
         Command::Validate(args) => validate::run(&args),
         Command::Completions { shell } => {

@@ -3,11 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
-use etcstack_store::StoreError;
 use serde::{Serialize, Serializer};
 
 use crate::cli::Output;
-use crate::load::LoadError;
 use crate::plan::{Drift, Plan};
 
 /// What a load did.
@@ -120,23 +118,4 @@ fn text(report: &Report) -> String {
         lines.push(format!("{} key{s} of no load {was} left alone", by_hand.len()));
     }
     lines.join("\n") + "\n"
-}
-
-/// One line for each problem, and what became of the store.
-pub(crate) fn print_error(error: &LoadError) {
-    let _ = write_error(error);
-}
-
-fn write_error(error: &LoadError) -> std::io::Result<()> {
-    let mut stderr = std::io::stderr().lock();
-    let text = error.to_string();
-    for line in text.lines() {
-        writeln!(stderr, "error: {line}")?;
-    }
-    if let LoadError::Data(_) | LoadError::Store(StoreError::Data(_)) = error {
-        let count = text.lines().count();
-        let s = if count == 1 { "" } else { "s" };
-        writeln!(stderr, "{count} problem{s} in the data; nothing was written")?;
-    }
-    Ok(())
 }

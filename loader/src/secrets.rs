@@ -15,11 +15,12 @@ use std::process::ExitCode;
 use etcstack_config::problem::Problems;
 use etcstack_store::StoreError;
 pub(crate) use kind::Kind;
-pub(crate) use state::merged;
+pub(crate) use state::{loaded, merged};
 use thiserror::Error;
 
 use crate::cli::SecretsCommand;
-use crate::task;
+use crate::hand::LOADING;
+use crate::run::{self, Failure};
 
 #[derive(Debug, Error)]
 pub(crate) enum SecretsError {
@@ -35,10 +36,7 @@ pub(crate) enum SecretsError {
     Refused(String),
     #[error("general/{0} is not in the store; `secrets list` names what is there")]
     NotThere(String),
-    #[error(
-        "a load is under way, or has died half-way; nothing was written. Run this again when the \
-         load is complete (another `etcstack-loader load` completes one that has died)"
-    )]
+    #[error("{LOADING}")]
     Loading,
     #[error("others keep changing the store; not everything was written. Run this again")]
     Busy,
@@ -46,7 +44,7 @@ pub(crate) enum SecretsError {
     Changed(String),
 }
 
-impl SecretsError {
+impl Failure for SecretsError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Data(_) | Self::Refused(_) => 65, // EX_DATAERR
@@ -66,5 +64,5 @@ pub(crate) fn run(command: &SecretsCommand) -> ExitCode {
             SecretsCommand::List(args) => list::run(args).await,
         }
     };
-    task::run(task, SecretsError::exit_code)
+    run::to_end(task)
 }

@@ -9,7 +9,7 @@ mod replica;
 mod show;
 mod table;
 
-use std::io::{self, Write};
+use std::io;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,6 +24,7 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::cli::{Output, StatusArgs};
+use crate::run::{self, Failure};
 
 /// How often ages are drawn anew on a terminal.
 const REDRAW: Duration = Duration::from_secs(1);
@@ -45,7 +46,7 @@ enum StatusError {
     Output(#[from] io::Error),
 }
 
-impl StatusError {
+impl Failure for StatusError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Store(error) => error.exit_code(),
@@ -58,28 +59,13 @@ impl StatusError {
 }
 
 pub(crate) fn run(args: &StatusArgs) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "cannot start");
-            return ExitCode::from(71); // EX_OSERR
+    run::to_end(async {
+        match status(args).await {
+            // Whoever was to read it has seen enough.
+            Err(StatusError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result,
         }
-    };
-    let result = runtime.block_on(status(args));
-    runtime.shutdown_background();
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever was to read it has seen enough.
-        Err(StatusError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            for line in error.to_string().lines() {
-                let _ = writeln!(io::stderr(), "error: {line}");
-            }
-            ExitCode::from(error.exit_code())
-        }
-    }
+    })
 }
 
 async fn status(args: &StatusArgs) -> Result<(), StatusError> {

@@ -1,10 +1,9 @@
-//! What these commands share: running to an end, the data's directory, places, printing.
+//! What commands share: the data's directory, places in files, printing.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
-use std::process::ExitCode;
 
 use etcstack_config::data::Datum;
 use etcstack_config::problem::Place;
@@ -15,31 +14,6 @@ use crate::cli::Output;
 
 /// The directory's name that says that there is none.
 const NONE: &str = "none";
-
-/// Runs a command to its end: the exit code that it gives, or its error's, which is printed.
-pub(crate) fn run<E: Display>(
-    task: impl Future<Output = Result<u8, E>>,
-    code_of: impl Fn(&E) -> u8,
-) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            tracing::error!(%error, "cannot start");
-            return ExitCode::from(71); // EX_OSERR
-        }
-    };
-    let result = runtime.block_on(task);
-    runtime.shutdown_background();
-    match result {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            for line in error.to_string().lines() {
-                let _ = writeln!(io::stderr(), "error: {line}");
-            }
-            ExitCode::from(code_of(&error))
-        }
-    }
-}
 
 /// The directory, unless the user says that there is none.
 pub(crate) fn directory(dir: &Path) -> Option<&Path> {
@@ -80,4 +54,21 @@ pub(crate) fn print(output: Output, json: &impl Serialize, lines: &[String]) {
 /// A line on standard error for what is no result and no failure.
 pub(crate) fn warn(message: impl Display) {
     let _ = writeln!(io::stderr(), "warning: {message}");
+}
+
+/// A file's last line break is its editor's, not the value's.
+pub(crate) fn without_line_break(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_breaks() {
+        assert_eq!(without_line_break("a\r\n"), "a");
+        assert_eq!(without_line_break("a\n\n"), "a\n");
+    }
 }

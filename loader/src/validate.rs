@@ -1,6 +1,6 @@
 //! Everything that is wrong with a directory of bootstrap-data.
 
-mod settings;
+pub(crate) mod settings;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -13,6 +13,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::cli::{Output, ValidateArgs};
+use crate::run::{self, Failure};
 use settings::Against;
 
 #[derive(Debug, Error)]
@@ -25,6 +26,12 @@ enum ValidateError {
     NoData(PathBuf),
 }
 
+impl Failure for ValidateError {
+    fn exit_code(&self) -> u8 {
+        66 // EX_NOINPUT
+    }
+}
+
 impl From<Problem> for ValidateError {
     fn from(problem: Problem) -> Self {
         Self::File(problem)
@@ -32,21 +39,13 @@ impl From<Problem> for ValidateError {
 }
 
 pub(crate) fn run(args: &ValidateArgs) -> ExitCode {
-    match find(args) {
-        Ok((findings, against)) => {
-            // Whoever was to read it may have gone; the exit code says the same.
-            let _ = print(&findings, &against, args.output);
-            let is_bad =
-                |finding: &Finding| args.deny_warnings || finding.severity == Severity::Error;
-            // EX_DATAERR
-            if findings.iter().any(is_bad) { ExitCode::from(65) } else { ExitCode::SUCCESS }
-        }
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
-            // EX_NOINPUT
-            ExitCode::from(66)
-        }
-    }
+    run::ended(find(args).map(|(findings, against)| {
+        // Whoever was to read it may have gone; the exit code says the same.
+        let _ = print(&findings, &against, args.output);
+        let is_bad = |finding: &Finding| args.deny_warnings || finding.severity == Severity::Error;
+        // EX_DATAERR
+        if findings.iter().any(is_bad) { ExitCode::from(65) } else { ExitCode::SUCCESS }
+    }))
 }
 
 fn find(args: &ValidateArgs) -> Result<(Vec<Finding>, Against), ValidateError> {
@@ -54,7 +53,7 @@ fn find(args: &ValidateArgs) -> Result<(Vec<Finding>, Against), ValidateError> {
     if data.is_empty() {
         return Err(ValidateError::NoData(args.dir.clone()));
     }
-    let (settings, against) = settings::read(args)?;
+    let (settings, against) = settings::read(&args.against())?;
     Ok((validate(data, &settings), against))
 }
 

@@ -7,10 +7,18 @@ use crate::problem::Place;
 /// Line and column, both counted from 1; columns count characters.
 pub(crate) type Position = (usize, usize);
 
+/// Where the key was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Origin {
+    File(PathBuf),
+    /// In a store, where its parts have no places of their own.
+    Store(String),
+}
+
 /// The places of a key's parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Marks {
-    path: PathBuf,
+    origin: Origin,
     /// The whole key, where it is written as one; else the same as the name.
     pub(crate) key: Position,
     /// The name of the section, where the key has one.
@@ -29,7 +37,19 @@ impl Marks {
         name: Position,
         lines: Vec<Position>,
     ) -> Self {
-        Self { path: path.to_owned(), key: name, section, name, lines }
+        Self { origin: Origin::File(path.to_owned()), key: name, section, name, lines }
+    }
+
+    /// Those of a key of a store: wherever something is wrong with it, the key is named.
+    pub(crate) fn stored(key: &str) -> Self {
+        let at = (1, 1);
+        Self {
+            origin: Origin::Store(key.to_owned()),
+            key: at,
+            section: at,
+            name: at,
+            lines: vec![],
+        }
     }
 
     /// A file that is a value as a whole.
@@ -40,7 +60,10 @@ impl Marks {
 
     /// A place in the file.
     pub(crate) fn place(&self, (line, column): Position) -> Place {
-        Place::position(&self.path, line, column)
+        match &self.origin {
+            Origin::File(path) => Place::position(path, line, column),
+            Origin::Store(key) => Place::Key(key.clone()),
+        }
     }
 
     /// Where the key stands.

@@ -98,3 +98,34 @@ fn what_is_no_data() {
     }
     assert!(!is_ignored("catalog") && !is_beside("general"));
 }
+
+/// Of a key in a store there is no place but the key.
+#[test]
+fn keys_of_a_store() {
+    let mut data = Data::default();
+    data.add_key("r/s/s.conf/LVM/a", "1");
+    assert_eq!(data.finish().unwrap().keys().collect::<Vec<_>>(), ["r/s/s.conf/lvm/a"]);
+    let mut data = Data::default();
+    for (key, value) in [
+        ("general/A", "$B"),
+        ("general/B", "$A"),
+        ("general/OPEN", "secret${X"),
+        ("r/s", "secret"),
+        ("_etcstack/load", "secret"),
+        ("r/s/s.conf/x/y", "secret\r"),
+    ] {
+        data.add_key(key, value);
+    }
+    let problems = data.finish().err().unwrap().to_string();
+    for (line, start) in problems.lines().zip([
+        "_etcstack/load: _etcstack/ holds the system's own records",
+        "general/A: the variables go in a circle",
+        "general/B: the variables go in a circle",
+        "general/OPEN: ${X is not closed",
+        "r/s: this is not a key: ",
+        "r/s/s.conf/x/y: its value cannot stand",
+    ]) {
+        assert!(line.starts_with(start), "{line}");
+    }
+    assert!(problems.lines().count() == 6 && !problems.contains("secret"), "{problems}");
+}

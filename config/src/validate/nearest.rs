@@ -4,10 +4,7 @@ use strsim::osa_distance;
 
 /// The name that is nearest to what was written, if one is near: a slip in every third letter at
 /// most.
-pub(crate) fn nearest<'a>(
-    written: &str,
-    names: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = (written.chars().count() / 3).clamp(1, 4);
     let folded = fold(written);
     let near = |name: &'a str| {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Output;
+use crate::validate::settings::Sources;
 
 pub(crate) const HELP: &str = "\
 Needs no store, no network and no service. Every mistake is told at once, with its file, line and
@@ -61,4 +62,16 @@ pub(crate) struct ValidateArgs {
     /// How to print what was found: text, or a JSON list of objects
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
+}
+
+impl ValidateArgs {
+    /// What the data is to be checked against.
+    pub(crate) fn against(&self) -> Sources<'_> {
+        Sources {
+            dir: &self.dir,
+            release: self.release.as_deref(),
+            catalog: self.catalog.as_deref(),
+            environment: &self.environment,
+        }
+    }
 }

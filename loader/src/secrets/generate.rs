@@ -1,6 +1,7 @@
 //! `secrets generate`: what is needed and lacks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use etcstack_config::Entries;
@@ -25,7 +26,7 @@ use crate::task;
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(200);
 
-pub(super) async fn run(args: &GenerateArgs) -> Result<u8, SecretsError> {
+pub(super) async fn run(args: &GenerateArgs) -> Result<ExitCode, SecretsError> {
     let data = DataState::read(&args.dir)?;
     let sources = Sources::read(args.from_dir.as_deref(), args.from_env.as_deref())?;
     not_in_both(&data, &sources)?;
@@ -48,7 +49,7 @@ pub(super) async fn run(args: &GenerateArgs) -> Result<u8, SecretsError> {
         generator.run(&store, args.common.start_timeout).await?
     };
     task::print(args.common.output, &report, &report.lines());
-    Ok(if report.dry_run && report.is_something() { 2 } else { 0 })
+    Ok(if report.dry_run && report.is_something() { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
 /// A value in the data would be put back by the next load.

@@ -1,6 +1,7 @@
 //! `secrets list`: names, where they are defined, and who uses them.
 
 use std::collections::BTreeSet;
+use std::process::ExitCode;
 
 use etcstack_config::key::variable_key;
 use etcstack_store::View;
@@ -29,7 +30,7 @@ struct Secret {
     used_by: Vec<String>,
 }
 
-pub(super) async fn run(args: &ListArgs) -> Result<u8, SecretsError> {
+pub(super) async fn run(args: &ListArgs) -> Result<ExitCode, SecretsError> {
     let data = DataState::read(&args.dir)?;
     let store = args.common.store.open()?;
     let snapshot = store.snapshot(&View::everything(), args.common.start_timeout).await?;
@@ -56,7 +57,7 @@ pub(super) async fn run(args: &ListArgs) -> Result<u8, SecretsError> {
     }
     let report = Report { secrets, revision: snapshot.revision };
     task::print(args.common.output, &report, &lines);
-    Ok(0)
+    Ok(ExitCode::SUCCESS)
 }
 
 impl Secret {

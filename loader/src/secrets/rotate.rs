@@ -4,6 +4,7 @@ mod notes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::process::ExitCode;
 
 use etcstack_config::key::variable_key;
 use etcstack_config::references::Use;
@@ -11,7 +12,7 @@ use etcstack_config::variables::{is_name, references};
 use etcstack_store::{Snapshot, Store};
 use serde::Serialize;
 
-use super::sources::{check_value, without_line_break};
+use super::sources::check_value;
 use super::state;
 use super::write::{self, Change, Written};
 use super::{Kind, SecretsError};
@@ -50,7 +51,7 @@ struct KeyUse {
     by_way_of: Vec<String>,
 }
 
-pub(super) async fn run(args: &RotateArgs) -> Result<u8, SecretsError> {
+pub(super) async fn run(args: &RotateArgs) -> Result<ExitCode, SecretsError> {
     let name = args.name.strip_prefix("general/").unwrap_or(&args.name);
     if !is_name(name) {
         let message =
@@ -67,13 +68,13 @@ pub(super) async fn run(args: &RotateArgs) -> Result<u8, SecretsError> {
         report.applied = true;
     }
     task::print(args.common.output, &report, &report.lines());
-    Ok(0)
+    Ok(ExitCode::SUCCESS)
 }
 
 fn read_value(path: &Path) -> Result<String, SecretsError> {
     let failed = |reason| SecretsError::Input { path: path.to_owned(), reason };
     let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    let value = without_line_break(&text).to_owned();
+    let value = task::without_line_break(&text).to_owned();
     let refused = |why| SecretsError::Refused(format!("{}: {why}", path.display()));
     check_value(&value).map_err(refused)?;
     Ok(value)

@@ -64,7 +64,7 @@ impl Sources {
             }
             let bytes = std::fs::read(&path).map_err(|error| failed(&path, error))?;
             match String::from_utf8(bytes) {
-                Ok(text) => self.add(&name, without_line_break(&text), place),
+                Ok(text) => self.add(&name, task::without_line_break(&text), place),
                 Err(_) => self.problem(place, "the file is not UTF-8 text"),
             }
         }
@@ -111,12 +111,6 @@ impl Sources {
     fn problem(&mut self, place: Place, message: impl std::fmt::Display) {
         self.problems.0.push(Problem::new(place, message));
     }
-}
-
-/// A file's last line break is its editor's, not the value's.
-pub(crate) fn without_line_break(text: &str) -> &str {
-    let text = text.strip_suffix('\n').unwrap_or(text);
-    text.strip_suffix('\r').unwrap_or(text)
 }
 
 /// What no variable can hold. The message does not quote it.
@@ -169,11 +163,5 @@ mod tests {
         let text = sources.problems.to_string();
         assert_eq!(text.lines().count(), 4, "{text}");
         assert!(!text.to_lowercase().contains("hunter2"), "{text}");
-    }
-
-    #[test]
-    fn line_breaks() {
-        assert_eq!(without_line_break("a\r\n"), "a");
-        assert_eq!(without_line_break("a\n\n"), "a\n");
     }
 }

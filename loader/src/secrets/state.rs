@@ -96,7 +96,7 @@ pub(super) fn lacking(keys: &BTreeMap<String, String>) -> BTreeSet<String> {
 }
 
 /// The keys that loads have written.
-pub(super) fn loaded(entries: &Entries) -> BTreeSet<String> {
+pub(crate) fn loaded(entries: &Entries) -> BTreeSet<String> {
     let lists = entries.iter().filter(|(key, _)| key.starts_with(LOADED));
     lists.flat_map(|(_, list)| read_list(list)).collect()
 }

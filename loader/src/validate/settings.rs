@@ -12,8 +12,6 @@ use etcstack_config::problem::{Place, Problem};
 use etcstack_config::validate::{Catalogs, Names, Settings};
 use serde::Deserialize;
 
-use crate::cli::ValidateArgs;
-
 /// The file beside the roles.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -24,8 +22,20 @@ struct Document {
     services: BTreeMap<String, String>,
 }
 
+/// Where to look, and what was said besides.
+pub(crate) struct Sources<'a> {
+    /// The directory of bootstrap-data.
+    pub(crate) dir: &'a Path,
+    /// Of the services, such as `2026.1`.
+    pub(crate) release: Option<&'a str>,
+    /// The directory of the catalogs, where it is another than the data's own.
+    pub(crate) catalog: Option<&'a Path>,
+    /// Variables that the agents have in their environment.
+    pub(crate) environment: &'a [String],
+}
+
 /// The catalogs that were read.
-pub(super) enum Against {
+pub(crate) enum Against {
     /// Those of a release.
     Release { name: String, services: usize },
     /// None: there is no directory of them.
@@ -45,7 +55,7 @@ impl fmt::Display for Against {
 }
 
 /// Reads `validate.toml`, where there is one, and the catalogs.
-pub(super) fn read(args: &ValidateArgs) -> Result<(Settings, Against), Problem> {
+pub(crate) fn read(args: &Sources<'_>) -> Result<(Settings, Against), Problem> {
     let mut document = document(&args.dir.join(SETTINGS))?;
     document.environment.extend(args.environment.iter().cloned());
     let (catalogs, against) = catalogs(args, &mut document)?;
@@ -79,12 +89,12 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
 }
 
 fn catalogs(
-    args: &ValidateArgs,
+    args: &Sources<'_>,
     document: &mut Document,
 ) -> Result<(Option<Catalogs>, Against), Problem> {
     let asked = args.catalog.is_some();
-    let root = args.catalog.clone().unwrap_or_else(|| args.dir.join(CATALOGS));
-    let release = args.release.clone().or(document.release.take());
+    let root = args.catalog.map_or_else(|| args.dir.join(CATALOGS), Path::to_owned);
+    let release = args.release.map(str::to_owned).or(document.release.take());
     if !root.is_dir() && !asked && release.is_none() {
         return Ok((None, Against::Nothing));
     }

@@ -1,0 +1,55 @@
+//! `get`: its arguments and its help.
+
+use std::time::Duration;
+
+use clap::Args;
+use etcstack_store::args::StoreArgs;
+
+use super::Output;
+
+pub(super) const HELP: &str = "\
+One key prints what it holds, alone, with a line break at the end. Several keys, or all below a
+prefix, which ends in a slash, print lines KEY = value; the lines of a longer value stand below,
+indented. / alone means all keys but the system's own records.
+
+What looks like a secret by its key's name or by its form is not shown: one key alone ends with 77,
+and in a listing *** stands for it. --show-secrets prints it.
+
+This is what stands in the store, variables not filled in.
+
+Exit codes: 0 done, 64 wrong usage, 66 a key is not there, or none below the prefix, 69 the store
+does not answer, 76 the store refuses a request, 77 it refuses the user, or it is a secret.
+
+Examples:
+  etcstack-loader get controller/glance/glance-api.conf/DEFAULT/debug
+  etcstack-loader get general/ controller/glance/
+  etcstack-loader get --show-secrets general/GLANCE_DB_PASSWORD
+  etcstack-loader get / --output json | jq -r '.keys[].key'";
+
+#[derive(Args)]
+pub(crate) struct GetArgs {
+    /// A key, or a prefix that ends in a slash
+    #[arg(value_name = "KEY|PREFIX/", required = true)]
+    pub(crate) keys: Vec<String>,
+
+    /// Print secrets as well
+    #[arg(long)]
+    pub(crate) show_secrets: bool,
+
+    /// How to print what was found
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+
+    /// How long to try when the store does not answer
+    #[arg(
+        long,
+        env = "ETCSTACK_START_TIMEOUT",
+        value_name = "TIME",
+        default_value = "60s",
+        value_parser = etcstack_store::args::duration
+    )]
+    pub(crate) start_timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}

@@ -1,0 +1,133 @@
+//! What is refused, and what lets it through.
+
+use super::stage::{DEBUG, Stage};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_data_cannot_say_is_refused_in_any_case() {
+    let stage = Stage::new().await;
+    stage.etcd.put("general/A", "$B").await;
+    let revision = stage.etcd.revision().await;
+    let long = "x".repeat(100_000);
+    stage.write("large", &long.repeat(14));
+    for (arguments, told) in [
+        (&["set", "general/lower", "sesame"][..], "error: general/lower: this is no key"),
+        (&["set", "r/s", "sesame"], "error: r/s: this is no key"),
+        (
+            &["set", "r/s/s.conf/x/a", "sesame\r"],
+            "r/s/s.conf/x/a: its value cannot stand in an oslo",
+        ),
+        (&["set", "r/s/s.conf/a]/b", "sesame"], "error: r/s/s.conf/a]/b: "),
+        (&["set", "r/s/s.conf/x/a", "sesame${OPEN"], "${OPEN is not closed"),
+        (&["set", "general/B", "sesame$A"], "the variables go in a circle: $A → $B → $A"),
+        (&["set", "general/C", "--from-file", "large"], "1400000 bytes; etcd takes 1300000"),
+    ] {
+        let ended = stage.run(&[arguments, &["--force", "--allow-unknown"]].concat()).await;
+        ended.is(65, &[told, "nothing was written\n"]);
+        ended.is_silent();
+        assert!(!ended.stderr.contains("sesame"), "{ended:?}");
+    }
+    assert_eq!(stage.etcd.revision().await, revision);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sections_have_one_spelling() {
+    let stage = Stage::new().await;
+    let ended = stage.run(&["set", "r/s/s.conf/LVM/a", "1"]).await;
+    ended.is(
+        0,
+        &[
+            "warning: r/s/s.conf/LVM/a: sections are written in lower case",
+            "added     r/s/s.conf/lvm/a",
+        ],
+    );
+    stage.etcd.put("r/s/s.conf/Ceph/a", "1").await;
+    let ended = stage.run(&["set", "r/s/s.conf/ceph/a", "2", "--force"]).await;
+    ended.is(65, &["r/s/s.conf/ceph/a: the store has this option as r/s/s.conf/Ceph/a as well"]);
+    stage.run(&["unset", "r/s/s.conf/Ceph/a"]).await.is(0, &[]);
+    stage.run(&["set", "r/s/s.conf/ceph/a", "2"]).await.is(0, &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_variables() {
+    let stage = Stage::new().await;
+    stage.etcd.put("general/MYSQL_HOST", "db").await;
+    let key = "r/s/s.conf/x/a";
+    let ended = stage.run(&["set", key, "$MYSQL_HSOT", "--force"]).await;
+    ended.is(
+        65,
+        &[
+            "r/s/s.conf/x/a: unknown variable $MYSQL_HSOT; perhaps $MYSQL_HOST is meant",
+            "nothing was written; with --allow-unknown it is done all the same",
+        ],
+    );
+    let ended = stage.run(&["set", key, "$MYSQL_HSOT", "--allow-unknown"]).await;
+    ended.is(0, &["warning: r/s/s.conf/x/a: unknown variable $MYSQL_HSOT"]);
+    // What was wrong before is nobody's business now.
+    let ended = stage.run(&["set", "r/s/s.conf/x/b", "${NONE:-x}$MYSQL_HOST"]).await;
+    assert!(ended.code == 0 && ended.stderr.is_empty(), "{ended:?}");
+    stage.run(&["set", key, "$POD_IP"]).await.is(0, &["warning: r/s/s.conf/x/a: $POD_IP can only"]);
+    // The data's own settings say what the agents have.
+    stage.write("bootstrap-data/validate.toml", "environment = [\"STATE_DIR\"]\n");
+    let ended = stage.run(&["set", key, "$STATE_DIR"]).await;
+    assert!(ended.code == 0 && ended.stderr.is_empty(), "{ended:?}");
+    // Both at once need no order.
+    stage.run(&["set", "r/s/s.conf/x/c=$NEW", "general/NEW=1"]).await.is(0, &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variable_that_is_needed_stays() {
+    let stage = Stage::new().await;
+    stage.etcd.put("general/HOST", "db").await;
+    stage.etcd.put("general/URL", "http://$HOST").await;
+    stage.etcd.put("r/s/s.conf/x/a", "$HOST").await;
+    stage.etcd.put("r/s/s.conf/x/b", "${HOST:-x}").await;
+    let ended = stage.run(&["unset", "general/HOST"]).await;
+    ended.is(
+        65,
+        &[
+            "error: general/URL: it still uses $HOST\n",
+            "error: r/s/s.conf/x/a: it still uses $HOST\n",
+            "with --force it is done all the same",
+        ],
+    );
+    assert!(!ended.stderr.contains("x/b"), "{ended:?}");
+    stage.run(&["unset", "general/HOST", "general/URL", "r/s/s.conf/x/a"]).await.is(0, &[]);
+    stage.run(&["set", "general/HOST=db", "r/s/s.conf/x/a=$HOST"]).await.is(0, &[]);
+    stage
+        .run(&["unset", "general/HOST", "--force"])
+        .await
+        .is(0, &["warning: r/s/s.conf/x/a: it still"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn options_are_checked_against_the_catalog() {
+    let stage = Stage::new().await;
+    stage.etcd.put("general/CHUNK", "4").await;
+    stage
+        .etcd
+        .put("controller/glance/glance-api.conf/glance_store/filesystem_store_chunk_size", "$CHUNK")
+        .await;
+    stage.run(&["set", DEBUG, "sesame"]).await.is(0, &["added"]);
+    stage.run(&["unset", DEBUG]).await.is(0, &[]);
+    let catalogs = Stage::catalogs();
+    let with = |arguments: &[&'static str]| {
+        [arguments, &["--catalog", &*catalogs.clone().leak()]].concat()
+    };
+    for (arguments, told) in [
+        (&["set", DEBUG, "sesame"][..], "/debug: debug: the value is not a boolean"),
+        (
+            &["set", "controller/glance/glance-api.conf/DEFAULT/dbug", "true"],
+            "perhaps debug is meant",
+        ),
+        // What is wrong then stands elsewhere.
+        (&["set", "general/CHUNK", "many"], "filesystem_store_chunk_size: the value"),
+    ] {
+        let ended = stage.run(&with(arguments)).await;
+        ended.is(65, &[told, "with --force it is done all the same"]);
+        assert!(!ended.stderr.contains("sesame") && !ended.stderr.contains("many"), "{ended:?}");
+    }
+    stage.run(&with(&["set", DEBUG, "sesame", "--force"])).await.is(0, &["warning: ", "added"]);
+    stage.run(&with(&["set", DEBUG, "True", "--release", "2026.1"])).await.is(0, &["changed"]);
+    let ended = stage.run(&with(&["set", DEBUG, "False", "--release", "1999.1"])).await;
+    ended.is(66, &["there are no catalogs of 1999.1"]);
+}

@@ -1,0 +1,102 @@
+//! `get`.
+
+use std::process::Stdio;
+
+use etcstack_tests::{PATIENCE, Process};
+use serde_json::json;
+
+use super::stage::{Stage, run};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_key_prints_its_value_and_nothing_else() {
+    let stage = Stage::new().await;
+    for (key, value, printed) in [
+        ("general/HOST", "db", "db\n"),
+        ("general/BREAK", "db\n", "db\n"),
+        ("general/EMPTY", "", "\n"),
+        ("general/LINES", "a\n  b\nc", "a\n  b\nc\n"),
+        ("r/s/f.conf/x/y", "\u{1b}[31m é", "\u{1b}[31m é\n"),
+    ] {
+        stage.etcd.put(key, value).await;
+        let ended = stage.run(&["get", key]).await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (0, printed), "{key}");
+    }
+    let ended = stage.run(&["get", "general/HOTS"]).await;
+    ended.is(66, &["error: general/HOTS: there is no such key; perhaps general/HOST is meant"]);
+    ended.is_silent();
+    let ended = stage.run(&["get", "r/s"]).await;
+    ended.is(66, &["there are keys below it: etcstack-loader get r/s/"]);
+    stage.run(&["get", "r/x/"]).await.is(66, &["there are no keys below it"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing() {
+    let stage = Stage::new().await;
+    stage.etcd.put("general/HOST", "db").await;
+    stage.etcd.put("general/NOTE", "a\n\u{1b}b\n").await;
+    stage.etcd.put("general/DB_PASSWORD", "sesame").await;
+    stage.etcd.put("r/s/f.conf/x/url", "mysql://u:sesame@h/x").await;
+    stage.etcd.put("_etcstack/data/00000001/0000", "sesame").await;
+    let ended = stage.run(&["get", "general/", "r/s/f.conf/x/url"]).await;
+    assert_eq!(
+        ended.stdout,
+        "general/DB_PASSWORD = ***\ngeneral/HOST = db\ngeneral/NOTE =\n    a\n    \u{fffd}b\n\
+         r/s/f.conf/x/url = ***\n"
+    );
+    let all = stage.run(&["get", "/"]).await;
+    assert_eq!(all.stdout, ended.stdout);
+    let shown = stage.run(&["get", "--show-secrets", "general/", "r/"]).await;
+    shown.is(0, &["DB_PASSWORD = sesame\n", "url = mysql://u:sesame@h/x\n"]);
+    let report = stage.json(&["get", "general/"]).await;
+    assert_eq!(
+        report["keys"],
+        json!([
+            {"key": "general/DB_PASSWORD", "value": null, "masked": true},
+            {"key": "general/HOST", "value": "db", "masked": false},
+            {"key": "general/NOTE", "value": "a\n\u{1b}b\n", "masked": false},
+        ])
+    );
+    assert!(report["revision"].as_i64().unwrap() > 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_for_those_who_ask_for_it() {
+    let stage = Stage::new().await;
+    for key in ["general/DB_PASSWORD", "r/s/f.conf/x/dsn", "r/s/keyring", "strange"] {
+        stage.etcd.put(key, "sesame").await;
+        for more in [&[][..], &["--output", "json"]] {
+            let ended = stage.run(&[&["get", key], more].concat()).await;
+            ended.is(77, &["it holds a secret; --show-secrets prints it"]);
+            ended.is_silent();
+            assert!(!ended.stderr.contains("sesame"));
+        }
+        let ended = stage.run(&["get", "--show-secrets", key]).await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (0, "sesame\n"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_is_read_and_not_written() {
+    let stage = Stage::new().await;
+    stage.write("data/general/HOST", "db");
+    let ended = run(stage.command_at("dir:data", &["get", "general/HOST"]), "").await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "db\n"));
+    for arguments in [&["set", "general/HOST", "db2"][..], &["unset", "general/HOST", "--dry-run"]]
+    {
+        let ended = run(stage.command_at("dir:data", arguments), "").await;
+        ended.is(64, &["the store is a directory, which is read only here; edit its files"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_who_has_gone_is_no_error() {
+    let stage = Stage::new().await;
+    stage.etcd.put("general/LONG", "x".repeat(1 << 20)).await;
+    let mut command = stage.command(&["get", "general/LONG"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    let mut process = Process::spawn(&mut stage.command(&["get", "general/LONG"]));
+    assert!(process.wait(PATIENCE).await.success());
+}
