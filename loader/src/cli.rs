@@ -2,11 +2,13 @@
 
 mod access;
 mod diff;
+mod explain;
 mod export;
 mod get;
 mod history;
 mod load;
 mod note;
+mod plan;
 mod rollback;
 mod secrets;
 mod set;
@@ -24,11 +26,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 pub(crate) use self::access::AccessArgs;
 pub(crate) use self::diff::DiffArgs;
+pub(crate) use self::explain::ExplainArgs;
 pub(crate) use self::export::ExportArgs;
 pub(crate) use self::get::GetArgs;
 pub(crate) use self::history::HistoryArgs;
 pub(crate) use self::load::{LoadArgs, WriteArgs};
 pub(crate) use self::note::NoteArgs;
+pub(crate) use self::plan::PlanArgs;
 pub(crate) use self::rollback::RollbackArgs;
 pub(crate) use self::secrets::{GenerateArgs, ListArgs, RotateArgs, SecretsArgs, SecretsCommand};
 pub(crate) use self::set::{HandArgs, SetArgs};
@@ -49,6 +53,9 @@ pub(crate) enum Command {
     /// Writes what a directory of bootstrap-data says, and only what differs
     #[command(after_long_help = load::HELP)]
     Load(Box<LoadArgs>),
+    /// Shows what a load would change, and which daemons it would reload or restart
+    #[command(after_long_help = plan::HELP)]
+    Plan(Box<PlanArgs>),
     /// Lists the releases and what else was done to the store
     #[command(after_long_help = history::HELP)]
     History(Box<HistoryArgs>),
@@ -69,6 +76,9 @@ pub(crate) enum Command {
     /// Gives each service a user in etcd with just the rights that it needs
     #[command(after_long_help = access::HELP)]
     Access(Box<AccessArgs>),
+    /// Tells all about a key: its value, who wrote it and when, and which replicas have it
+    #[command(after_long_help = explain::HELP)]
+    Explain(Box<ExplainArgs>),
     /// Writes what the store holds as a directory of bootstrap-data
     #[command(after_long_help = export::HELP)]
     Export(Box<ExportArgs>),

@@ -1,7 +1,8 @@
 //! The difference of two states, file by file, for people and programs. Secrets are masked.
 
-mod mask;
+pub(crate) mod mask;
 mod show;
+pub(crate) use show::printable;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,6 +47,13 @@ impl Difference {
             difference.groups.entry(group).or_default().push(change);
         }
         difference
+    }
+
+    /// Says of keys that what they hold is secret, whatever their names say.
+    pub(crate) fn hide(&mut self, keys: &BTreeSet<String>) {
+        for change in self.groups.values_mut().flatten() {
+            change.secret |= keys.contains(&change.key);
+        }
     }
 
     /// How many keys were added, changed and removed.

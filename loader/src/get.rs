@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::cli::{GetArgs, Output};
-use crate::hand::{is_record, is_secret, near};
+use crate::difference::printable;
+use crate::hand::{is_record, is_secret};
+use crate::near;
 use crate::release::DATA;
 use crate::run::{self, Failure};
 use crate::task;
@@ -152,11 +154,6 @@ fn listing(found: &Entries, show: bool) -> String {
         }
     }
     out
-}
-
-/// A terminal is told nothing that it would obey.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }
 
 /// One JSON object. A secret is `null`; so is what is no text.

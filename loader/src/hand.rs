@@ -3,7 +3,6 @@
 mod change;
 mod check;
 mod error;
-pub(crate) mod near;
 mod report;
 
 use etcstack_config::key::Key;

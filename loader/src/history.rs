@@ -56,7 +56,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Load => "load",
             Self::Rollback => "rollback",
@@ -133,6 +133,11 @@ impl Entry {
     /// Whether it has data that can be loaded again.
     pub(crate) fn is_release(&self) -> bool {
         self.parts > 0
+    }
+
+    /// The key that it stands at, once it is complete.
+    pub(crate) fn key(&self) -> String {
+        format!("{RELEASES}{:08}", self.number)
     }
 
     /// The write of it into a folder.
@@ -235,7 +240,7 @@ impl History {
 }
 
 fn forget(entry: &Entry) -> Write {
-    Write::Delete { key: format!("{RELEASES}{:08}", entry.number) }
+    Write::Delete { key: entry.key() }
 }
 
 /// What a transaction expects and writes so that it happens only if no load, and nobody else who

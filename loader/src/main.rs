@@ -5,18 +5,23 @@ mod catalog;
 mod cli;
 mod diff;
 mod difference;
+mod explain;
 mod export;
 mod get;
 mod hand;
 mod history;
 mod load;
 mod man;
+mod near;
+mod overlay;
 mod plan;
+mod preview;
 mod release;
 mod report;
 mod rollback;
 mod run;
 mod secrets;
+mod sensitive;
 mod set;
 mod status;
 mod stored;
@@ -47,6 +52,7 @@ fn main() -> ExitCode {
     cli::start_logging();
     match cli.command {
         Command::Load(args) => load::run(&args),
+        Command::Plan(args) => preview::run(&args),
         Command::History(args) => history::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Rollback(args) => rollback::run(&args),
@@ -54,6 +60,7 @@ fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::Secrets(args) => secrets::run(&args.command),
         Command::Access(args) => access::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Get(args) => get::run(&args),
         Command::Set(args) => set::run(&args),

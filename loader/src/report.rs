@@ -61,7 +61,7 @@ impl Report {
 
 impl Drift {
     /// What has become of the key.
-    fn reason(self) -> &'static str {
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Changed => "changed by hand",
             Self::Put => "put by hand, and now in the data with another value",

@@ -37,3 +37,9 @@ pub(crate) async fn now(store: &Store, timeout: Duration) -> Result<Entries, Loa
     entries.retain(|key, _| !key.starts_with(SYSTEM));
     Ok(entries)
 }
+
+/// The keys of the data among these, the system's own records aside.
+pub(crate) fn data_of(entries: &Entries) -> Entries {
+    let is_data = |(key, _): &(&String, &Vec<u8>)| !key.starts_with(&format!("{SYSTEM}/"));
+    entries.iter().filter(is_data).map(|(key, value)| (key.clone(), value.clone())).collect()
+}

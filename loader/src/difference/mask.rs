@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use etcstack_config::secret::looks_secret;
 
 /// What stands for a secret.
-const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 
 /// A line of a value. Of what is only secret by its password, a URL, the rest is shown.
-pub(super) fn line(text: &str, secret: bool, show: bool) -> Cow<'_, str> {
+pub(crate) fn line(text: &str, secret: bool, show: bool) -> Cow<'_, str> {
     if show || !(secret || looks_secret(text)) {
         return text.into();
     }
@@ -33,6 +33,6 @@ fn word(word: &str) -> Cow<'_, str> {
 }
 
 /// Whether some line of a value would not be shown as it is.
-pub(super) fn hides(text: &str) -> bool {
+pub(crate) fn hides(text: &str) -> bool {
     looks_secret(text)
 }

@@ -9,7 +9,7 @@ use super::{Change, Difference};
 
 impl Difference {
     /// A block for each file, a line for each key with one line of text before and after.
-    pub(crate) fn text(&self, show_secrets: bool) -> String {
+    pub(crate) fn blocks(&self, show_secrets: bool) -> String {
         let mut out = String::new();
         for (group, changes) in &self.groups {
             out += &printable(group);
@@ -18,6 +18,12 @@ impl Difference {
                 change.text(show_secrets, &mut out);
             }
         }
+        out
+    }
+
+    /// The blocks, and how much differs.
+    pub(crate) fn text(&self, show_secrets: bool) -> String {
+        let out = self.blocks(show_secrets);
         let [added, changed, removed] = self.counts();
         let count = added + changed + removed;
         let s = if count == 1 { "" } else { "s" };
@@ -108,6 +114,6 @@ fn lines(value: Option<&String>) -> Vec<&str> {
 }
 
 /// A terminal is told nothing that it would obey.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
 }

@@ -10,9 +10,10 @@ use tokio::time::sleep;
 
 use super::check::{Rules, Wanted, check};
 use super::report::{NextLoad, Note, Report};
-use super::{HandError, Sealer, Signature, Transaction, near};
+use super::{HandError, Sealer, Signature, Transaction};
 use crate::cli::HandArgs;
 use crate::history::{Counts, History, Kind};
+use crate::near;
 use crate::plan::{self, World};
 use crate::{secrets, validate};
 

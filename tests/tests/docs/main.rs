@@ -97,7 +97,7 @@ async fn the_commands_of_the_documents_run() {
         let words = words(&line);
         let (mut command, good): (Command, &[i32]) = match words[..] {
             // A plan, and of an empty store.
-            ["etcstack-loader", "access" | "secrets", ..] => {
+            ["etcstack-loader", "access" | "explain" | "plan" | "secrets", ..] => {
                 (Command::new(binary("etcstack-loader")), &[0, 2, 66])
             }
             ["etcstack-loader", ..] => {

@@ -1,0 +1,77 @@
+//! The options of `explain`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use etcstack_store::args::StoreArgs;
+
+use super::Output;
+
+pub(super) const HELP: &str = "\
+KEY is a key of the store: general/NAME, ROLE/SERVICE/FILE/SECTION/OPTION, or ROLE/SERVICE/FILE for a
+whole text or for all options of a file. It tells
+
+  value      what agents write, with the variables of general/ filled in
+  variables  where each of them comes from
+  written    which load wrote the value and when, as far back as releases are kept; or a hand, and
+             through which command
+  layers     the keys of other roles for the same option
+  used by    of a variable: the keys that refer to it, directly or by way of others
+  option     what the catalog says of it, if there is one: DIR/catalog/RELEASE/SERVICE.json
+  replicas   which agents have seen and applied it
+
+What looks like a secret, by its name, by the catalog or as a URL with a password, is shown as ***
+unless --show-secrets is there. To see what stands in the file of one replica, its image's own text
+and its environment included, run etcstack-agent explain in it.
+
+Exit codes: 0 done, 64 wrong usage or no key at all, 66 no such key (some that are near are named), or
+a catalog that cannot be read, 69 the store does not answer, 76 it refuses the request, 77 it refuses
+the user.
+
+Examples:
+  etcstack-loader explain controller/glance/glance-api.conf/database/connection
+  etcstack-loader explain general/RABBIT_HOST
+  etcstack-loader explain controller/glance/glance-api.conf
+  etcstack-loader explain general/DEBUG --output json | jq .written";
+
+#[derive(Args)]
+pub(crate) struct ExplainArgs {
+    /// A key of the store, or a file of options
+    // The store has an option of this name.
+    #[arg(id = "wanted", value_name = "KEY")]
+    pub(crate) key: String,
+
+    /// The directory of bootstrap-data, for its catalogs and validate.toml; nothing else is read
+    #[arg(long, value_name = "DIR", default_value = "bootstrap-data", env = "ETCSTACK_DATA")]
+    pub(crate) data: PathBuf,
+
+    /// The directory of the catalogs, with a folder for each release [default: DIR/catalog of --data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) catalog: Option<PathBuf>,
+
+    /// The release of the services, such as 2026.1; that of validate.toml, else the newest there is
+    #[arg(long, env = "ETCSTACK_RELEASE")]
+    pub(crate) release: Option<String>,
+
+    /// Print secrets as well
+    #[arg(long)]
+    pub(crate) show_secrets: bool,
+
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+
+    /// How long to try when the store does not answer
+    #[arg(
+        long,
+        env = "ETCSTACK_START_TIMEOUT",
+        value_name = "TIME",
+        default_value = "60s",
+        value_parser = etcstack_store::args::duration
+    )]
+    pub(crate) start_timeout: Duration,
+
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}

@@ -1,0 +1,125 @@
+//! Which keys hold secrets: by their names, by the catalogs, and by where they are put in.
+
+use std::collections::BTreeSet;
+
+use etcstack_config::Entries;
+use etcstack_config::key::{Key, variable_key};
+use etcstack_config::secret::{is_secret_name, looks_secret};
+use etcstack_config::validate::Catalogs;
+use etcstack_config::variables::{is_name, references};
+
+/// The keys of these states that hold secrets. A variable holds one as well where it is the value
+/// of a secret option, or the password in a URL.
+pub(crate) fn sensitive(states: &[&Entries], catalogs: Option<&Catalogs>) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut left: Vec<String> = Vec::new();
+    let pairs = states.iter().flat_map(|entries| entries.iter());
+    for (key, value) in pairs {
+        let Some(secret) = is_secret(key, catalogs) else { continue };
+        if secret {
+            found.insert(key.clone());
+        }
+        if let Ok(value) = std::str::from_utf8(value) {
+            left.extend(secret_part(value, secret).into_iter().flat_map(references));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    while let Some(name) = left.pop() {
+        let key = variable_key(&name);
+        if !seen.insert(name) {
+            continue;
+        }
+        let values = states.iter().filter_map(|entries| entries.get(&key));
+        for value in values.filter_map(|value| std::str::from_utf8(value).ok()) {
+            left.extend(secret_part(value, true).into_iter().flat_map(references));
+        }
+        found.insert(key);
+    }
+    found
+}
+
+/// `None` for what is no key of data.
+fn is_secret(key: &str, catalogs: Option<&Catalogs>) -> Option<bool> {
+    match Key::parse(key).ok()? {
+        Key::Variable(name) => Some(is_secret_name(&name)),
+        Key::File(file) => Some(is_secret_name(&file.file)),
+        Key::Option(file, option) => {
+            let section = option.section.as_deref().unwrap_or_default();
+            let catalog = catalogs.and_then(|catalogs| catalogs.find(&file.service));
+            let known = catalog.and_then(|catalog| catalog.is_secret(section, &option.option));
+            Some(known.unwrap_or_default() || is_secret_name(&option.option))
+        }
+        Key::System(_) => None,
+    }
+}
+
+/// The part of a value that is secret: the password of a URL, else all of it or nothing.
+fn secret_part(value: &str, secret: bool) -> Option<&str> {
+    let Some((_, rest)) = value.split_once("://") else { return secret.then_some(value) };
+    rest.rsplit_once('@')?.0.split_once(':').map(|(_, password)| password)
+}
+
+/// Whether a secret value gives nothing away, since a variable stands in place of what is secret.
+pub(crate) fn is_harmless(value: &str) -> bool {
+    let Some(secret) = secret_part(value, true).filter(|secret| is_reference(secret)) else {
+        return false;
+    };
+    !value.contains("://") || !looks_secret(&value.replace(&format!(":{secret}@"), "@"))
+}
+
+/// One reference, and no default.
+fn is_reference(text: &str) -> bool {
+    let Some(name) = text.strip_prefix('$') else { return false };
+    let braced = name.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    is_name(braced.map_or(name, |inner| inner.strip_suffix("|url").unwrap_or(inner)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_for_a_secret() {
+        for value in ["$PW", "${PW}", "${PW|url}", "mysql://u:${PW|url}@$HOST/x"] {
+            assert!(is_harmless(value), "{value}");
+        }
+        for value in [
+            "",
+            "x",
+            "x$PW",
+            "$PW$PW",
+            "${PW:-hunter2}",
+            "mysql://u:x@h/",
+            "mysql://u:$PW@h,u:x@h/",
+            "mysql://u:$PW@h/?token=x",
+            "http://$HOST/",
+        ] {
+            assert!(!is_harmless(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn by_where_it_is_put_in() {
+        let entries = [
+            ("r/s/f.conf/db/connection", "mysql://$USER:${PW|url}@$HOST/x"),
+            ("r/s/f.conf/db/url", "http://u:$SAME@$HOST/x"),
+            ("r/s/f.conf/db/admin_password", "$ADMIN"),
+            ("r/s/f.conf/db/plain", "$OTHER"),
+            ("general/ADMIN", "$DEEP"),
+            ("general/DEEP", "x"),
+            ("general/OTHER", "x"),
+        ];
+        let entries =
+            entries.map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec())).into();
+        let found: Vec<_> = sensitive(&[&entries], None).into_iter().collect();
+        let expected = [
+            "general/ADMIN",
+            "general/DEEP",
+            "general/PW",
+            "general/SAME",
+            "r/s/f.conf/db/admin_password",
+            "r/s/f.conf/db/connection",
+        ];
+        assert_eq!(found, expected);
+    }
+}
