@@ -7,17 +7,14 @@ use etcstack_config::validate::nearest;
 /// So many are named.
 const MOST: usize = 3;
 
-/// The keys that end so, those for an option of this name in the same file, and those that differ
-/// by a slip or two.
+/// The keys that end so, those for an option of this name in the same file, and the one that
+/// differs least.
 fn keys(written: &str, entries: &Entries) -> Vec<String> {
     let system = format!("{SYSTEM}/");
     let all = || entries.keys().map(String::as_str).filter(|key| !key.starts_with(&system));
     let tail = format!("/{}", written.trim_matches('/'));
     let mut found: Vec<&str> = all().filter(|key| key.ends_with(&tail)).collect();
-    while found.len() < MOST {
-        let Some(near) = nearest(written, all().filter(|key| !found.contains(key))) else { break };
-        found.push(near);
-    }
+    found.extend(nearest(written, all().filter(|key| !found.contains(key))));
     let mut parts = written.splitn(4, '/');
     let file: Vec<_> = parts.by_ref().take(3).collect();
     if let Some((_, option)) = parts.next().and_then(|rest| rest.rsplit_once('/')) {

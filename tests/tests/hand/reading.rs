@@ -22,7 +22,10 @@ async fn one_key_prints_its_value_and_nothing_else() {
         assert_eq!((ended.code, ended.stdout.as_str()), (0, printed), "{key}");
     }
     let ended = stage.run(&["get", "general/HOTS"]).await;
-    ended.is(66, &["error: general/HOTS: there is no such key; perhaps general/HOST is meant"]);
+    ended.is(
+        66,
+        &["error: general/HOTS: there is no such key; perhaps this is meant: general/HOST"],
+    );
     ended.is_silent();
     let ended = stage.run(&["get", "r/s"]).await;
     ended.is(66, &["there are keys below it: etcstack-loader get r/s/"]);
