@@ -130,8 +130,9 @@ impl Dependency {
         judge: fn(&[u8]) -> Result<(), &'static str>,
         progress: &mut Progress<impl FnMut(&str)>,
     ) -> Result<(), &'static str> {
-        // Keys that only begin with this one wake us for nothing; there are few.
-        let view = View::new(vec![key.to_owned()], |_| BTreeSet::new());
+        // Just this key: the right to read what only begins so, nobody grants us.
+        let only = key.to_owned();
+        let view = View::new(Vec::new(), move |_| BTreeSet::from([only.clone()]));
         let mut follower = store.follow(view);
         let mut state = "the store has not answered";
         while let Some(event) = follower.next().await {

@@ -1,10 +1,11 @@
 //! What looks like a secret.
 //!
 //! A guess, and one that had rather hide too much: any value may be a password. Who wants to see it
-//! all the same can say so.
+//! all the same can say so. All names by which `etcstack-loader secrets` makes secrets are known
+//! here, those of UUIDs aside: a UUID names a secret, and most of them name something else.
 
 /// Anywhere in a name.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 12] = [
     "password",
     "passwd",
     "passphrase",
@@ -15,10 +16,12 @@ const PARTS: [&str; 10] = [
     "transport_url",
     "apikey",
     "authkey",
+    "cookie",
+    "hash_path",
 ];
 /// As a word of a name, between `_`, `-` or dots.
 const WORDS: [&str; 10] =
-    ["key", "keys", "keyring", "fernet", "pass", "pwd", "pw", "psk", "dsn", "cookie"];
+    ["key", "keys", "keyring", "fernet", "pass", "pwd", "pw", "psk", "dsn", "kek"];
 /// Shorter ones stand in too many values by chance.
 const SHORTEST: usize = 4;
 
@@ -27,10 +30,14 @@ pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
     PARTS.iter().any(|part| name.contains(part))
-        // But not `connection_recycle_time`.
-        || name == "connection"
-        || name.ends_with("_connection")
+        || is_connection(&name)
         || words.any(|word| WORDS.contains(&word))
+}
+
+/// But not `connection_recycle_time`; several are numbered.
+fn is_connection(name: &str) -> bool {
+    let name = name.trim_end_matches(|c: char| c == '_' || c.is_ascii_digit());
+    name == "connection" || name.ends_with("_connection")
 }
 
 /// Whether a text holds one of these secrets.
@@ -84,6 +91,10 @@ mod tests {
             "ceph.client.cinder.keyring",
             "aws_credentials",
             "DB_PW",
+            "BARBICAN_SIMPLE_CRYPTO_KEK",
+            "swift_hash_path_suffix",
+            "SLAVE_CONNECTION_2",
+            "ERLANG_COOKIE",
         ] {
             assert!(is_secret_name(name), "{name}");
         }
@@ -98,6 +109,7 @@ mod tests {
             "passive",
             "policy.yaml",
             "MYSQL_HOST",
+            "REGION_UUID",
         ] {
             assert!(!is_secret_name(name), "{name}");
         }

@@ -5,18 +5,23 @@ mod declared;
 mod names;
 mod passwords;
 mod plan;
+mod releases;
 mod report;
+mod running;
+mod said;
 mod wanted;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use etcstack_config::problem::Problems;
-use etcstack_store::{AccessState, Auth, LOAD_MARK, StoreError, View};
+use etcstack_store::{AccessState, Auth, LOAD_MARK, Rights, Span, StoreError, View};
 use names::Names;
 use plan::Plan;
 use report::Report;
 use thiserror::Error;
+use wanted::{Cloud, Wanted};
 
 use crate::cli::AccessArgs;
 use crate::release::DATA;
@@ -102,25 +107,59 @@ async fn access(args: &AccessArgs) -> Result<ExitCode, AccessError> {
         return Err(AccessError::Loading);
     }
     let state = auth.state(|name| names.is_ours(name)).await?;
-    let references = secrets::merged(&snapshot.entries, &data);
-    let wanted = wanted::Wanted::new(&wanted::Cloud {
+    let mut references = secrets::merged(&snapshot.entries, &data);
+    releases::add(&mut references, &store, &snapshot.entries, args.start_timeout).await?;
+    let cloud = Cloud {
         prefix: auth.prefix(),
         names: &names,
         references: &references,
         extras: &extras,
+        running: &running::layers(&snapshot.entries),
+        there: &state.roles,
         operator_read: args.operator_read || state.roles.contains_key(&names.operator_read()),
-    })?;
+    };
+    let (wanted, kept) = wanted(&cloud, &state, task::directory(&args.dir).is_some())?;
     let is_enabled = auth.is_enabled().await?;
     let enable = args.enable_auth && !is_enabled;
     let plan = Plan::new(&names, auth.prefix(), &wanted, &state, enable)?;
     execute(args, &auth, &state, &plan).await?;
     let is_enabled = is_enabled || (enable && args.apply);
-    let report = Report::new(&plan, args.apply, is_enabled);
+    let report = Report::new(&plan, &kept, args.apply, is_enabled);
     task::print(args.output, &report, &report.lines());
+    if task::directory(&args.dir).is_none() && plan.revokes_variables(auth.prefix()) {
+        task::warn(
+            "without DIR nobody knows what .access.toml says: a variable that only it names is \
+             revoked, unless --also says it",
+        );
+    }
     if !is_enabled && !enable {
         task::warn("access control is off: everybody may do everything until --enable-auth");
     }
     Ok(if plan.is_empty() || args.apply { ExitCode::SUCCESS } else { ExitCode::from(2) })
+}
+
+/// What is to be there, and of that the rights that are there and may have been said in a file
+/// that this run does not have.
+fn wanted(
+    cloud: &Cloud<'_>,
+    state: &AccessState,
+    has_dir: bool,
+) -> Result<(Wanted, Vec<(String, Span)>), AccessError> {
+    let known = Wanted::new(cloud)?;
+    if has_dir {
+        return Ok((known, Vec::new()));
+    }
+    let mut extras = cloud.extras.to_vec();
+    extras.extend(said::extras(cloud.names, cloud.prefix, state, &known));
+    let all = Wanted::new(&Cloud { extras: &extras, ..*cloud })?;
+    let kept = all.rights().filter(|(role, span)| {
+        let is_in = |roles: &BTreeMap<String, Rights>| {
+            roles.get(*role).is_some_and(|rights| rights.contains_key(span))
+        };
+        is_in(&state.roles) && !is_in(&known.roles)
+    });
+    let kept = kept.map(|(role, span)| (role.clone(), span.clone())).collect();
+    Ok((all, kept))
 }
 
 /// Does what the plan says, if that is wanted; what cannot be done is said in either case.

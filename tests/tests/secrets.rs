@@ -8,6 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use etcd_client::{Permission, PermissionType};
 use etcstack_tests::{Etcd, PATIENCE, Process, binary};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -251,10 +252,52 @@ async fn what_the_data_drops_is_kept() {
         (&report["adopted"], &report["generated"]),
         (&json!(["GLANCE_DB_PASSWORD"]), &json!({}))
     );
+    let history = stage.json(&["history", "--limit", "1"]).await;
+    assert_eq!(
+        (&history["entries"][0]["kind"], &history["entries"][0]["keys"]),
+        (&json!("secrets"), &json!(["general/GLANCE_DB_PASSWORD"]))
+    );
     assert_eq!(stage.run(&["load", "data"]).await.0, 0);
     assert_eq!(stage.general().await["GLANCE_DB_PASSWORD"], "sesame-old");
     let (code, text) = stage.run(&["secrets", "generate", "data", "--dry-run"]).await;
     assert_eq!(code, 0, "{text}");
+}
+
+/// What a run left as it was, it does not take from the loads; what it took, the history names.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_the_stores_own() {
+    let stage = Stage::new().await;
+    stage.write("data/general/secrets", "A_PASSWORD=sesame-a\nB_PASSWORD=sesame-b\n");
+    assert_eq!(stage.run(&["load", "data"]).await.0, 0);
+    let generate = async |arguments: &[&str]| {
+        let mut command = stage.command(&["secrets", "generate", "none", "--from-env", "MY_"]);
+        command.args(["--output", "json"]).args(arguments);
+        command.env("MY_A_PASSWORD", "sesame-a").env("MY_B_PASSWORD", "sesame-other");
+        let (code, text) = stage.run_command(command).await;
+        assert_eq!(code, 0, "{text}");
+        let line = text.lines().find(|line| line.starts_with('{')).unwrap();
+        serde_json::from_str::<Value>(line).unwrap()
+    };
+    let notes = async || {
+        let history = stage.json(&["history"]).await;
+        let entries = history["entries"].as_array().unwrap().clone();
+        let secrets = entries.into_iter().filter(|entry| entry["kind"] == "secrets");
+        secrets.map(|mut entry| entry["keys"].take()).collect::<Vec<_>>()
+    };
+    let report = generate(&[]).await;
+    assert_eq!((&report["adopted"], &report["put"]), (&json!([]), &json!({})));
+    assert!(report["different"].get("B_PASSWORD").is_some(), "{report}");
+    let generated = json!(["general/GLANCE_DB_PASSWORD"]);
+    assert_eq!(notes().await, std::slice::from_ref(&generated));
+    let report = generate(&["--replace"]).await;
+    assert_eq!(report["adopted"], json!(["B_PASSWORD"]));
+    assert_eq!(notes().await, [json!(["general/B_PASSWORD"]), generated]);
+    // The data drops both: what a load wrote goes, and what was taken stays.
+    std::fs::remove_file(stage.folder.path().join("data/general/secrets")).unwrap();
+    assert_eq!(stage.run(&["load", "data"]).await.0, 0);
+    let left = stage.general().await;
+    assert_eq!(left.get("B_PASSWORD").map(String::as_str), Some("sesame-other"));
+    assert_eq!(left.get("A_PASSWORD"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -300,6 +343,23 @@ async fn a_rotation_says_what_it_means_and_then_does_it() {
         let (found, text) = stage.run(&["secrets", "rotate", name, "--apply"]).await;
         assert!(found == code && text.contains(message), "{name}: {found} {text}");
     }
+}
+
+/// The packed data of releases may be large, and is nobody's business here.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_reads_no_release() {
+    let mut stage = Stage::new().await;
+    assert_eq!(stage.run(&["load", "data"]).await.0, 0);
+    let read =
+        |from: &str, to: &str| Permission::new(PermissionType::Read, from).with_range_end(to);
+    let all_but_data = vec![read("\0", "_etcstack/data/"), read("_etcstack/data0", "\0")];
+    stage.etcd.add_user("viewer", "sesame", all_but_data).await;
+    stage.etcd.enable_auth("root-sesame").await;
+    stage.write("pw", "sesame");
+    let user = ["--user", "viewer", "--password-file", "pw"];
+    let list = ["secrets", "list", "data", "--start-timeout", "2s"];
+    let (code, text) = stage.run(&[&list[..], &user].concat()).await;
+    assert!(code == 0 && text.contains("GLANCE_DB_PASSWORD"), "{code} {text}");
 }
 
 /// What is listed, and that nothing is written while somebody loads.

@@ -112,7 +112,7 @@ fn extra(who: &str, what: &str, place: Place) -> Result<Extra, Problem> {
     Ok(Extra { role, service: service.to_owned(), what, place })
 }
 
-fn parse_what(text: &str) -> Result<What, String> {
+pub(super) fn parse_what(text: &str) -> Result<What, String> {
     let no_key = |why: &dyn std::fmt::Display| format!("\"{}\": {why}", text.escape_debug());
     let Some(start) = text.strip_suffix('*') else {
         return match Key::parse(text) {

@@ -1,5 +1,6 @@
 //! What is to be changed, from what is there to what is wanted.
 
+use etcstack_config::key::GENERAL;
 use etcstack_store::{AccessChange, AccessState, Rights};
 
 use super::AccessError;
@@ -40,6 +41,14 @@ impl Plan {
 
     pub(super) fn makes_users(&self) -> bool {
         self.changes.iter().any(|change| matches!(change, AccessChange::AddUser(..)))
+    }
+
+    /// Whether somebody loses the right to a single variable.
+    pub(super) fn revokes_variables(&self, prefix: &str) -> bool {
+        let variables = format!("{prefix}{GENERAL}/");
+        self.changes.iter().any(
+            |change| matches!(change, AccessChange::Revoke(_, span) if span.is_below(&variables)),
+        )
     }
 
     pub(super) fn enables(&self) -> bool {

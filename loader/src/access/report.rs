@@ -1,6 +1,6 @@
 //! Telling what is, or was, to be changed.
 
-use etcstack_store::AccessChange;
+use etcstack_store::{AccessChange, Span};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -10,6 +10,8 @@ use super::plan::Plan;
 pub(super) struct Report {
     changes: Vec<Value>,
     unchanged_roles: usize,
+    /// Rights that may have been said in a file that this run does not have.
+    kept: Vec<Value>,
     applied: bool,
     /// Whether access control is on, afterwards.
     access_control: bool,
@@ -18,13 +20,26 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(plan: &Plan, applied: bool, access_control: bool) -> Self {
+    pub(super) fn new(
+        plan: &Plan,
+        kept: &[(String, Span)],
+        applied: bool,
+        access_control: bool,
+    ) -> Self {
+        let kept_line = |(role, span): &(String, Span)| {
+            format!(
+                "keep    {role} {span} (.access.toml may say it; only a run with DIR revokes it)"
+            )
+        };
+        let text = plan.changes.iter().map(line).chain(kept.iter().map(kept_line));
+        let kept = kept.iter();
         Self {
             changes: plan.changes.iter().map(object).collect(),
             unchanged_roles: plan.unchanged,
+            kept: kept.map(|(role, span)| json!({"role": role, "key": span.to_string()})).collect(),
             applied,
             access_control,
-            text: plan.changes.iter().map(line).collect(),
+            text: text.collect(),
         }
     }
 

@@ -18,6 +18,10 @@ pub(super) struct Cloud<'a> {
     pub(super) names: &'a Names,
     pub(super) references: &'a References,
     pub(super) extras: &'a [Extra],
+    /// The services of replicas that run, in each of their layers.
+    pub(super) running: &'a BTreeSet<ServiceName>,
+    /// The roles of etcd that are there.
+    pub(super) there: &'a BTreeMap<String, Rights>,
     pub(super) operator_read: bool,
 }
 
@@ -31,10 +35,11 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn new(cloud: &Cloud<'_>) -> Result<Self, AccessError> {
-        let services = cloud.services()?;
+        let mut services = cloud.services()?;
         if services.is_empty() {
             return Err(AccessError::Empty);
         }
+        services.extend(cloud.survivors());
         let mut wanted = Self::default();
         for service in &services {
             let name = cloud.names.service(&service.role, &service.service);
@@ -48,6 +53,11 @@ impl Wanted {
             wanted.roles.insert(cloud.names.operator_read(), all(Kind::Read));
         }
         Ok(wanted)
+    }
+
+    /// All rights, and who is to have them.
+    pub(super) fn rights(&self) -> impl Iterator<Item = (&String, &Span)> {
+        self.roles.iter().flat_map(|(role, rights)| rights.keys().map(move |span| (role, span)))
     }
 }
 
@@ -74,6 +84,17 @@ impl Cloud<'_> {
             }
         }
         problems.or_ok(services)
+    }
+
+    /// Services that run and have no keys any more. They keep what they have, and nobody gets a new
+    /// user because of a record.
+    fn survivors(&self) -> impl Iterator<Item = ServiceName> {
+        let own =
+            |name: &ServiceName| ServiceName { role: base(&name.role).to_owned(), ..name.clone() };
+        self.running
+            .iter()
+            .map(own)
+            .filter(|name| self.there.contains_key(&self.names.service(&name.role, &name.service)))
     }
 
     /// The rights of a service, as docs/security.md lists them.
@@ -127,7 +148,7 @@ impl Cloud<'_> {
     /// The service in its role, in all layers of that role that are known from any service, since
     /// a machine has the same layers for all of its services; and in those that were named.
     fn layers(&self, name: &ServiceName) -> BTreeSet<ServiceName> {
-        let roles = self.references.services().map(|other| &other.role);
+        let roles = self.references.services().chain(self.running).map(|other| &other.role);
         let roles = roles.filter(|role| base(role) == name.role);
         let mut layers: BTreeSet<ServiceName> = roles
             .map(|role| ServiceName { role: role.clone(), service: name.service.clone() })
@@ -157,7 +178,7 @@ impl Cloud<'_> {
 }
 
 /// `compute` of `compute@node1`.
-fn base(role: &str) -> &str {
+pub(super) fn base(role: &str) -> &str {
     match role.split_once('@') {
         Some((base, _)) if !base.is_empty() => base,
         _ => role,
@@ -171,6 +192,18 @@ mod tests {
     use super::*;
 
     fn wanted(keys: &[(&str, &str)], extras: &[Extra]) -> Result<Wanted, AccessError> {
+        wanted_with(keys, extras, &[])
+    }
+
+    fn wanted_with(
+        keys: &[(&str, &str)],
+        extras: &[Extra],
+        running: &[(&str, &str)],
+    ) -> Result<Wanted, AccessError> {
+        let name = |(role, service): &(&str, &str)| ServiceName {
+            role: (*role).to_owned(),
+            service: (*service).to_owned(),
+        };
         let mut references = References::default();
         for (key, value) in keys {
             references.add(key, value);
@@ -180,6 +213,8 @@ mod tests {
             names: &Names::of_store("cloud/"),
             references: &references,
             extras,
+            running: &running.iter().map(name).collect(),
+            there: &[("cloud.c.there".to_owned(), Rights::new())].into(),
             operator_read: false,
         })
     }
@@ -250,6 +285,21 @@ mod tests {
         assert!(!nova.iter().any(|line| line.ends_with("general/C") || line.contains("neutron")));
         assert!(wanted.users.contains("cloud.compute.neutron"));
         assert_eq!(wanted.users.len(), 3);
+    }
+
+    #[test]
+    fn who_runs_keeps_what_is_theirs() {
+        let keys = [("c/s/s.conf/x/a", "1")];
+        let running = [("c@n1", "s"), ("c", "there"), ("c", "nobody"), ("d@x", "s")];
+        let wanted = wanted_with(&keys, &[], &running).unwrap();
+        let found = lines(&wanted, "cloud.c.s");
+        for right in ["read cloud/c@n1/s/*", "write cloud/_etcstack/status/c,*"] {
+            assert!(found.iter().any(|line| line == right), "{right} is not in {found:?}");
+        }
+        let users: Vec<_> = wanted.users.iter().map(String::as_str).collect();
+        assert_eq!(users, ["cloud.c.s", "cloud.c.there", "cloud.loader"]);
+        // They are no keys of a service.
+        assert!(matches!(wanted_with(&[], &[], &running), Err(AccessError::Empty)));
     }
 
     #[test]

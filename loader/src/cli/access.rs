@@ -22,7 +22,9 @@ that was killed is completed by the next. Users and roles without CLOUD. before 
 never touched, nor are the passwords of users that are there.
 
 Run it before a load of data that refers to new variables, and after a load that drops some: rights
-are those to the store's keys and to the data's together.
+are those to the keys of the store, of the data, of the current release and of the one before it,
+together, so that a rollback by one release reaches everybody. Before a rollback further back run it
+with that data. Layers and services of agents that run, by their records in the store, keep theirs.
 
 What only manifests refer to (environment.export, [ready], [[wait_for]]) is not in the data. Say it
 with --also, or in DIR/.access.toml, as lists of keys; * at the end means all that start so:
@@ -31,6 +33,8 @@ with --also, or in DIR/.access.toml, as lists of keys; * at the end means all th
   keystone = [\"_etcstack/bootstrap/glance/db-sync\"]
   \"compute/nova\" = [\"compute@node7/nova/*\"]
 A variable brings along those that it refers to, ROLE/SERVICE/* a layer that has no keys yet.
+Where DIR is none, rights that the file may have said are kept and named, but for those to single
+variables: say these with --also.
 
 Passwords are made at random and written to files in --passwords-dir, CLOUD.ROLE.SERVICE each,
 before the users are made; a file that is there is taken. With --no-password, users get in by client

@@ -27,13 +27,15 @@ hold, somebody else has to say.
 
 DIR/.secrets.toml says what names do not: lines NAME = \"kind\", with the kinds above, or with
 \"external\" for what is never to be made, as what comes from an agent's environment. What is named
-there is made even if only a manifest refers to it.
+there is made even if only a manifest refers to it. Other commands and the agents do not read this
+file: they hide a value only if its name tells that it is a secret.
 
 --from-dir takes values from files, the file's name being the variable's, as a mounted Kubernetes
 Secret has them; --from-env PREFIX takes them from environment variables, PREFIX before the name.
-They are put where the store has none, and with --replace where it has another. The data must not
-hold them as well: the next load would put its own back. A variable that an earlier load wrote, that
-the data has dropped and that is still needed becomes the store's own, so that the load leaves it.
+They are put where the store has none, and with --replace where it has another; what is put or
+replaced becomes the store's own, so that no load deletes it. The data must not hold them as well: a
+load keeps what it has not written, and would tell of drift each time. A variable that an earlier
+load wrote, that the data has dropped and that is still needed becomes the store's own as well.
 
 Exit codes: 0 done or nothing to do, 2 with --dry-run: there is something to do, 64 wrong usage,
 65 mistakes in the data or the values, 66 no directory or file, 69 the store does not answer, 75 a
@@ -55,7 +57,8 @@ With --apply, writes a new random value of the kind that the name tells, or that
 transaction that expects the old one. The agents follow at once. With --value-from the value is
 the file's, without its last line break.
 
-A variable that a load wrote is refused: change it in the data, or the next load puts it back.
+A variable that a load wrote is refused: change it in the data. Loads would keep a value from
+elsewhere, and tell of drift each time.
 
 Exit codes: 0 done, or the plan is printed, 64 wrong usage, 65 the variable cannot be rotated, 66 it
 is not there, or no file, 69 the store does not answer, 75 a load is under way or the value has

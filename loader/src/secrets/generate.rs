@@ -52,14 +52,14 @@ pub(super) async fn run(args: &GenerateArgs) -> Result<ExitCode, SecretsError> {
     Ok(if report.dry_run && report.is_something() { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
-/// A value in the data would be put back by the next load.
+/// The two would differ, sooner or later, and each load would tell of drift.
 fn not_in_both(data: &DataState, sources: &Sources) -> Result<(), SecretsError> {
     let mut problems = Problems::default();
     for (name, given) in &sources.given {
         if let Some(datum) = data.datum(name) {
             let message = format!(
-                "general/{name} comes from {} as well, and the next load would put this one back; \
-                 keep one of the two",
+                "general/{name} comes from {} as well, and where the two differ, each load would \
+                 tell of drift; keep one of the two",
                 given.from
             );
             problems.0.push(Problem::new(datum.place.clone(), message));
@@ -85,6 +85,13 @@ struct Plan {
     /// Variables that are to be the store's own.
     own: BTreeSet<String>,
     report: Report,
+}
+
+impl Plan {
+    /// Whether a variable gets a value that was given.
+    fn is_given(&self, name: &str) -> bool {
+        self.report.put.contains_key(name) || self.report.replaced.contains_key(name)
+    }
 }
 
 /// What was done, or would be. Holds names and no values.
@@ -149,11 +156,11 @@ impl Generator {
         let after = self.data.after_load(entries);
         let mut plan =
             Plan { changes: Vec::new(), own: BTreeSet::new(), report: Report::default() };
-        let mut known = after.clone();
         self.plan_given(entries, &mut plan);
-        let given = self.sources.given.iter();
-        known.extend(given.map(|(name, given)| (variable_key(name), given.value.clone())));
-        self.check_given(&known)?;
+        self.check_given(&after)?;
+        let mut known = after;
+        let given = plan.changes.iter();
+        known.extend(given.map(|change| (variable_key(&change.name), change.value.clone())));
         let references = state::merged(entries, &self.data.data);
         let mut needed = state::lacking(&known);
         let declared = self.data.declared().keys();
@@ -203,11 +210,12 @@ impl Generator {
                 }
                 Some(_) => _ = report.different.insert(name.clone(), given.from.clone()),
             }
-            if report.put.contains_key(name) || report.replaced.contains_key(name) {
+            if plan.is_given(name) {
                 let (name, value) = (name.clone(), given.value.clone());
                 plan.changes.push(Change { name, value, before: before.cloned() });
             }
-            if before.is_some() && loaded.contains(&key) {
+            // What is left as it is stays as much a load's as it was.
+            if plan.is_given(name) && loaded.contains(&key) {
                 plan.report.adopted.insert(name.clone());
                 plan.own.insert(name.clone());
             }
@@ -216,11 +224,13 @@ impl Generator {
 
     /// A password with a dollar in it is easily taken for a reference; the names are not told,
     /// since they may be parts of passwords.
-    fn check_given(&self, known: &BTreeMap<String, String>) -> Result<(), SecretsError> {
+    fn check_given(&self, after: &BTreeMap<String, String>) -> Result<(), SecretsError> {
         let variable = |(key, value): (&String, &String)| {
             Some((key.strip_prefix("general/")?.to_owned(), value.clone()))
         };
-        let general = known.iter().filter_map(variable).collect();
+        let mut general: BTreeMap<_, _> = after.iter().filter_map(variable).collect();
+        let given = self.sources.given.iter();
+        general.extend(given.map(|(name, given)| (name.clone(), given.value.clone())));
         let scope = Scope { general, ..Scope::default() };
         let mut problems = Problems::default();
         for (name, given) in &self.sources.given {

@@ -30,7 +30,8 @@ pub(crate) enum Kind {
     External,
 }
 
-/// Ends of names, and what they mean. The first that fits counts.
+/// Ends of names, and what they mean. The first that fits counts. Those of all kinds but UUIDs are
+/// known to `etcstack_config::secret` as well, or their values would be shown.
 const ENDS: [(&str, Kind); 25] = [
     ("FERNET_KEY", Kind::Fernet),
     ("CREDENTIAL_KEY", Kind::Fernet),
@@ -137,6 +138,8 @@ fn uuid(random: u128) -> String {
 
 #[cfg(test)]
 mod tests {
+    use etcstack_config::secret::is_secret_name;
+
     use super::*;
 
     #[test]
@@ -166,6 +169,21 @@ mod tests {
             ("A_1", None),
         ] {
             assert_eq!(Kind::of_name(name), kind, "{name}");
+        }
+    }
+
+    /// What is made here is hidden everywhere. A UUID is no secret by itself.
+    #[test]
+    fn what_is_made_is_hidden() {
+        let ends = ENDS.iter().map(|(end, _)| *end).chain(WORDS);
+        for end in ends.map(|end| end.trim_start_matches('_')) {
+            for start in ["", "X_", "X"] {
+                for number in ["", "_", "_0", "_12"] {
+                    let name = format!("{start}{end}{number}");
+                    let is_made = Kind::of_name(&name).is_some_and(|kind| kind != Kind::Uuid);
+                    assert!(!is_made || is_secret_name(&name), "{name}");
+                }
+            }
         }
     }
 

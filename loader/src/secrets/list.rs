@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::SecretsError;
 use super::state::{self, DataState};
 use crate::cli::ListArgs;
+use crate::release::DATA;
 use crate::task;
 
 #[derive(Serialize)]
@@ -33,7 +34,8 @@ struct Secret {
 pub(super) async fn run(args: &ListArgs) -> Result<ExitCode, SecretsError> {
     let data = DataState::read(&args.dir)?;
     let store = args.common.store.open()?;
-    let snapshot = store.snapshot(&View::everything(), args.common.start_timeout).await?;
+    let snapshot =
+        store.snapshot(&View::everything().without(DATA), args.common.start_timeout).await?;
     let references = state::merged(&snapshot.entries, &data.data);
     let loaded = state::loaded(&snapshot.entries);
     let mut names: BTreeSet<&str> = references.names();

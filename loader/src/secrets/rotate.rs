@@ -93,8 +93,9 @@ fn new_value(
     };
     if state::loaded(&snapshot.entries).contains(&key) {
         return Err(SecretsError::Refused(format!(
-            "{key} was written by a load, and the next one would put the old value back: change it \
-             in the data; or take it out of there and run `secrets generate`, which keeps it"
+            "{key} was written by a load, and a new value would be drift to all further ones: \
+             change it in the data; or take it out of there and run `secrets generate`, which keeps \
+             it"
         )));
     }
     let kind = args.kind.or_else(|| Kind::of_name(name)).unwrap_or(Kind::External);

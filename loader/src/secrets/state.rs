@@ -101,22 +101,31 @@ pub(crate) fn loaded(entries: &Entries) -> BTreeSet<String> {
     lists.flat_map(|(_, list)| read_list(list)).collect()
 }
 
-/// The lists that name one of these variables, each with and without them.
+/// A list of what loads have written, and some of its keys that are to be taken off it.
+pub(super) struct Shortened<'a> {
+    /// Where the list stands.
+    pub(super) key: &'a str,
+    pub(super) before: &'a [u8],
+    pub(super) after: Vec<u8>,
+    /// What is taken off.
+    pub(super) gone: Vec<String>,
+}
+
+/// The lists that name one of these variables.
 pub(super) fn lists_without<'a>(
     entries: &'a Entries,
     names: &BTreeSet<String>,
-) -> Vec<(&'a str, &'a [u8], Vec<u8>)> {
+) -> Vec<Shortened<'a>> {
     let folder = format!("{LOADED}{GENERAL}/");
-    let gone: BTreeSet<String> = names.iter().map(|name| variable_key(name)).collect();
+    let doomed: BTreeSet<String> = names.iter().map(|name| variable_key(name)).collect();
     let lists = entries.iter().filter(|(key, _)| key.starts_with(&folder));
-    let without = lists.filter_map(|(key, list)| {
-        let before = read_list(list);
-        let after: Vec<_> = before.iter().filter(|key| !gone.contains(*key)).collect();
-        let differs = after.len() < before.len();
-        let text = serde_json::json!(after).to_string().into_bytes();
-        differs.then_some((key.as_str(), list.as_slice(), text))
+    let shortened = lists.filter_map(|(key, list)| {
+        let (gone, left): (Vec<_>, Vec<_>) =
+            read_list(list).into_iter().partition(|key| doomed.contains(key));
+        let after = serde_json::json!(left).to_string().into_bytes();
+        (!gone.is_empty()).then_some(Shortened { key, before: list, after, gone })
     });
-    without.collect()
+    shortened.collect()
 }
 
 /// One that cannot be read counts as empty, as it does to a load.

@@ -39,7 +39,8 @@ pub(super) enum Written {
     Stale,
 }
 
-/// All of the store but the data of its releases; refused while a load is under way, since what is seen then is half of it.
+/// All of the store but the data of its releases; refused while a load is under way, since what is
+/// seen then is half of it.
 pub(super) async fn read(store: &Store, timeout: Duration) -> Result<Snapshot, SecretsError> {
     let view = View::everything().without(DATA);
     let snapshot = store.snapshot(&view, timeout).await?;
@@ -76,11 +77,16 @@ fn transactions(
 ) -> Vec<Transaction> {
     let mut transactions = Vec::new();
     // Each is large; and nothing is lost where only some are done.
-    for (key, before, after) in state::lists_without(&snapshot.entries, own) {
+    let given: BTreeSet<_> = changes.iter().map(|change| variable_key(&change.name)).collect();
+    for list in state::lists_without(&snapshot.entries, own) {
+        let key = list.key.to_owned();
+        // What gets a value as well is named with that.
+        let keys: Vec<_> = list.gone.into_iter().filter(|key| !given.contains(key)).collect();
         transactions.push(Transaction {
-            expect: vec![Expect { key: key.to_owned(), value: Some(before.to_owned()) }],
-            writes: vec![Write::Put { key: key.to_owned(), value: after }],
-            ..Transaction::default()
+            expect: vec![Expect { key: key.clone(), value: Some(list.before.to_owned()) }],
+            writes: vec![Write::Put { key, value: list.after }],
+            counts: Counts { kept: keys.len(), ..Counts::default() },
+            keys,
         });
     }
     for part in parts(changes) {

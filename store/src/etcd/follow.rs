@@ -11,10 +11,9 @@ use std::time::{Duration, Instant};
 
 use etcd_client::{WatchOptions, WatchResponse, WatchStream};
 
-use super::{Etcd, REQUEST_TIMEOUT, Session, explain, unavailable, within};
+use super::{Etcd, REQUEST_TIMEOUT, Range, Session, explain, unavailable, within};
 use crate::backoff::Backoff;
 use crate::follow::Publisher;
-use crate::view::Span;
 use crate::{StoreError, View};
 
 /// A watch without news tells every ten minutes that it lives. One that does not for so long hangs,
@@ -60,11 +59,11 @@ struct Connection<'a> {
 impl Connection<'_> {
     async fn run(&mut self, etcd: &Etcd, turn: usize) -> Result<Infallible, StoreError> {
         let mut session = etcd.connect(turn, REQUEST_TIMEOUT).await?;
-        let mut keys = BTreeSet::new();
-        let mut snapshot = session.read(self.view, &keys).await?;
-        let mut stream = Watch::open(&mut session, &self.view.spans(), snapshot.revision).await?;
+        let mut snapshot = session.read(self.view, &BTreeSet::new()).await?;
+        let mut wanted = self.view.keys(&snapshot.entries);
+        let mut stream = Watch::open(&mut session, self.view, &wanted, snapshot.revision).await?;
+        let mut keys = wanted.clone();
         loop {
-            let wanted = self.view.keys(&snapshot.entries);
             for key in wanted.difference(&keys) {
                 stream.add_key(&session, key, snapshot.revision).await?;
             }
@@ -74,6 +73,7 @@ impl Connection<'_> {
             self.publisher.state(snapshot).await;
             stream.newer_than(&session, revision).await?;
             snapshot = session.read(self.view, &wanted).await?;
+            wanted = self.view.keys(&snapshot.entries);
         }
     }
 }
@@ -82,42 +82,49 @@ impl Connection<'_> {
 struct Watch(WatchStream);
 
 impl Watch {
+    /// Watches the view's spans, and these keys.
     async fn open(
         session: &mut Session,
-        spans: &[Span],
+        view: &View,
+        keys: &BTreeSet<String>,
         revision: i64,
     ) -> Result<Self, StoreError> {
-        let mut stream: Option<WatchStream> = None;
-        for span in spans {
-            let key = session.edge(&span.from);
-            let options = after(revision).with_progress_notify();
-            let options = options.with_range(session.edge(&span.to));
-            match &mut stream {
-                None => {
-                    let opened = session.watch.watch(key, Some(options));
-                    stream = Some(within(session.limit, &session.endpoint, opened).await?);
-                }
-                Some(stream) => {
-                    within(session.limit, &session.endpoint, stream.watch(key, Some(options)))
-                        .await?;
-                }
-            }
+        let spans = view.spans().into_iter().map(|span| session.span(&span));
+        let mut ranges = spans.chain(keys.iter().map(|key| session.one(key))).collect::<Vec<_>>();
+        // A view of single keys only has no span.
+        let others = ranges.split_off(ranges.len().min(1));
+        let Some(first) = ranges.pop() else {
+            return Err(unavailable(&session.endpoint, "nothing to watch".into()));
+        };
+        // One of them has to tell that the stream lives.
+        let options = first.watched(revision).with_progress_notify();
+        let opened = session.watch.watch(first.key, Some(options));
+        let mut watch = Self(within(session.limit, &session.endpoint, opened).await?);
+        for range in others {
+            watch.add(session, range, revision).await?;
         }
-        stream.map(Self).ok_or_else(|| unavailable(&session.endpoint, "nothing to watch".into()))
+        Ok(watch)
     }
 
+    /// Watches one key more.
     async fn add_key(
         &mut self,
         session: &Session,
         key: &str,
         revision: i64,
     ) -> Result<(), StoreError> {
-        within(
-            session.limit,
-            &session.endpoint,
-            self.0.watch(session.key(key), Some(after(revision))),
-        )
-        .await
+        self.add(session, session.one(key), revision).await
+    }
+
+    async fn add(
+        &mut self,
+        session: &Session,
+        range: Range,
+        revision: i64,
+    ) -> Result<(), StoreError> {
+        let options = range.watched(revision);
+        let added = self.0.watch(range.key, Some(options));
+        within(session.limit, &session.endpoint, added).await
     }
 
     /// Waits for an event of a revision that has not been read yet.
@@ -142,8 +149,15 @@ impl Watch {
     }
 }
 
-fn after(revision: i64) -> WatchOptions {
-    WatchOptions::new().with_start_revision(revision + 1)
+impl Range {
+    /// How to watch it for what comes after a revision.
+    fn watched(&self, revision: i64) -> WatchOptions {
+        let options = WatchOptions::new().with_start_revision(revision + 1);
+        match &self.end {
+            Some(end) => options.with_range(end.clone()),
+            None => options,
+        }
+    }
 }
 
 fn newest(message: &WatchResponse) -> i64 {

@@ -3,6 +3,7 @@
 // A test fails by panicking.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod keeps;
 mod rights;
 mod runs;
 

@@ -23,24 +23,24 @@ macro_rules! tests {
 }
 
 tests! {
-    etcd: reads_prefixes follows_references what_is_left_out sees_changes_and_deletions changes_meanwhile
+    etcd: reads_prefixes follows_references what_is_left_out single_keys sees_changes_and_deletions changes_meanwhile
         new_reference transactions_are_never_mixed changes_elsewhere_are_no_events
         slow_consumers_get_the_newest dropping_ends_the_task loads_become_visible_as_a_whole
         expectations;
-    etcd_with_prefix: reads_prefixes follows_references what_is_left_out sees_changes_and_deletions
+    etcd_with_prefix: reads_prefixes follows_references what_is_left_out single_keys sees_changes_and_deletions
         changes_meanwhile new_reference transactions_are_never_mixed
         changes_elsewhere_are_no_events slow_consumers_get_the_newest dropping_ends_the_task
         loads_become_visible_as_a_whole expectations;
-    memory: reads_prefixes follows_references what_is_left_out sees_changes_and_deletions changes_meanwhile
+    memory: reads_prefixes follows_references what_is_left_out single_keys sees_changes_and_deletions changes_meanwhile
         new_reference transactions_are_never_mixed changes_elsewhere_are_no_events
         slow_consumers_get_the_newest dropping_ends_the_task loads_become_visible_as_a_whole
         expectations;
     // Cannot be written through the store.
-    config_map: reads_prefixes follows_references what_is_left_out sees_changes_and_deletions changes_meanwhile
+    config_map: reads_prefixes follows_references what_is_left_out single_keys sees_changes_and_deletions changes_meanwhile
         new_reference transactions_are_never_mixed changes_elsewhere_are_no_events
         slow_consumers_get_the_newest dropping_ends_the_task;
     // Here a transaction is many changes, and nothing makes them one.
-    dir: reads_prefixes follows_references what_is_left_out sees_changes_and_deletions changes_meanwhile
+    dir: reads_prefixes follows_references what_is_left_out single_keys sees_changes_and_deletions changes_meanwhile
         changes_elsewhere_are_no_events slow_consumers_get_the_newest dropping_ends_the_task;
 }
 
@@ -237,6 +237,27 @@ async fn what_is_left_out(mut home: Home) {
     home.apply(&[put(b, "1")]).await;
     home.apply(&[put(a, "1")]).await;
     assert_eq!(watcher.state().await, state("1"));
+}
+
+/// A view without prefixes: one key, and what that refers to.
+async fn single_keys(mut home: Home) {
+    let (key, longer) = ("r/s/s.conf/x/a", "r/s/s.conf/x/ab");
+    let view = View::new(Vec::new(), move |found| {
+        let mut keys = variables(found);
+        keys.insert(key.to_owned());
+        keys
+    });
+    assert_eq!(snapshot(&home.store, &view).await, entries(&[]));
+    let mut watcher = Watcher::new(&home.store, view);
+    assert_eq!(watcher.state().await, entries(&[]));
+    home.apply(&[put(longer, "0"), put("general/A", "0")]).await;
+    home.apply(&[put(key, "$A")]).await;
+    let state = |value: &str| entries(&[("general/A", value), (key, "$A")]);
+    assert_eq!(watcher.state().await, state("0"));
+    home.apply(&[put("general/A", "1")]).await;
+    assert_eq!(watcher.state().await, state("1"));
+    home.apply(&[delete(key)]).await;
+    assert_eq!(watcher.state().await, entries(&[]));
 }
 
 async fn slow_consumers_get_the_newest(mut home: Home) {
