@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use etcstack_config::Entries;
+use etcstack_config::data::normal_key;
 
 /// Fewer than this many lost keys are never held.
 const FEWEST: usize = 5;
@@ -23,7 +24,8 @@ impl Known {
         let below = |key: &str, prefixes: &[String]| prefixes.iter().any(|p| key.starts_with(p));
         let loaded = entries.iter().filter(|(key, _)| below(key, lists));
         Self {
-            own: entries.keys().filter(|key| below(key, own)).cloned().collect(),
+            // An option that is spelled otherwise now (`[LVM]`, `[lvm]`) is not gone.
+            own: entries.keys().filter(|key| below(key, own)).map(|key| normal_key(key)).collect(),
             // A list that cannot be read names nothing: then what is gone counts as lost.
             loaded: loaded
                 .flat_map(|(_, list)| {
@@ -52,6 +54,18 @@ mod tests {
         entries.insert("_l/r/s/0".into(), serde_json::to_vec(&list).unwrap());
         entries.insert("general/X".into(), b"1".to_vec());
         Known::of(&entries, &["r/s/".into()], &["_l/r/s/".into()])
+    }
+
+    /// A load writes keys in the spelling that is theirs.
+    #[test]
+    fn keys_that_are_spelled_otherwise_are_not_gone() {
+        let known = |section: &str| {
+            let key = |n: usize| format!("r/s/f.conf/{section}/{n}");
+            let entries: Entries = (0..9).map(|n| (key(n), b"v".to_vec())).collect();
+            Known::of(&entries, &["r/s/".to_owned()], &[])
+        };
+        assert_eq!(known("LVM").suspicious_losses(&known("lvm")), None);
+        assert_eq!(known("LVM").suspicious_losses(&known("other")), Some(9));
     }
 
     #[test]

@@ -75,6 +75,11 @@ pub fn is_beside(name: &str) -> bool {
     is_ignored(name) || matches!(name, CATALOGS | SETTINGS)
 }
 
+/// Whether a reader of data passes over what has this name, so many folders below that of the data.
+pub fn is_passed_over(name: &str, depth: usize) -> bool {
+    if depth == 0 { is_beside(name) } else { is_ignored(name) }
+}
+
 impl Data {
     /// Reads one file. `parts` is its path inside the data, `path` its name in messages.
     pub fn add_file(&mut self, parts: &[&str], path: &Path, bytes: &[u8]) {

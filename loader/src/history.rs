@@ -16,7 +16,7 @@ use etcstack_store::{Expect, Store, StoreError, View, Write};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::HistoryArgs;
-use crate::release::part_keys;
+use crate::release::{found_keys, part_keys};
 
 /// Every transaction of a load expects this to hold what was last seen, and changes it: so no plan
 /// is written that was made from another state, and no answer that came too late does harm.
@@ -108,6 +108,10 @@ pub(crate) struct Entry {
     /// In how many keys the packed data stands.
     #[serde(default)]
     pub(crate) parts: usize,
+    /// Of a load that is not complete: in how many keys more it stands what the load has found as its
+    /// data has it, put there by hands. What it has not written is not its own.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) found: usize,
     /// Of a load that is not complete: before it there were lists of loaded keys and no release.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) legacy: bool,
@@ -126,6 +130,7 @@ impl Entry {
             counts: Counts::default(),
             keys: Vec::new(),
             parts: 0,
+            found: 0,
             legacy: false,
         }
     }
@@ -154,12 +159,17 @@ impl Entry {
     /// The writes that make it the current release.
     pub(crate) fn put_current(&self) -> [Write; 2] {
         let value = self.number.to_string().into_bytes();
-        [self.put(RELEASES), Write::Put { key: CURRENT.into(), value }]
+        [Self { found: 0, ..self.clone() }.put(RELEASES), Write::Put { key: CURRENT.into(), value }]
     }
 
     /// The deletions of its data.
     pub(crate) fn forget_data(&self) -> impl Iterator<Item = Write> {
         part_keys(self).map(|key| Write::Delete { key })
+    }
+
+    /// The deletions of what is of use only as long as it is pending.
+    pub(crate) fn forget_found(&self) -> impl Iterator<Item = Write> {
+        found_keys(self).map(|key| Write::Delete { key })
     }
 
     /// The deletion of what says that its load has begun.
@@ -213,6 +223,12 @@ impl History {
         self.entries.get(&self.current?)
     }
 
+    /// Whether there is or was a release, and nobody knows any more which one is the current.
+    pub(crate) fn is_current_lost(&self, entries: &Entries) -> bool {
+        self.current.is_none()
+            && (entries.contains_key(CURRENT) || self.releases().next().is_some())
+    }
+
     /// The releases, from old to new.
     pub(crate) fn releases(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.entries.values().filter(|entry| entry.is_release())
@@ -237,6 +253,12 @@ impl History {
         let old = self.entries.range(..oldest.unwrap_or_default()).map(|(_, entry)| entry);
         old.flat_map(|entry| entry.forget_data().chain([forget(entry)])).collect()
     }
+}
+
+// As serde wants it.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 fn forget(entry: &Entry) -> Write {

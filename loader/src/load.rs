@@ -17,6 +17,7 @@ use thiserror::Error;
 use self::job::{Goal, Job, own_id};
 use crate::cli::{LoadArgs, WriteArgs};
 use crate::history::Kind;
+use crate::plan::Rules;
 use crate::report;
 use crate::run::{self, Failure};
 
@@ -109,7 +110,7 @@ pub(crate) async fn execute(
         goal,
         author: args.note.author(),
         message: args.note.message.clone().or(message).unwrap_or_default(),
-        overwrite: args.overwrite,
+        rules: Rules { overwrite: args.overwrite, adopt: args.adopt },
         wait: !args.no_wait,
         keep: args.keep,
         timeout: args.start_timeout,

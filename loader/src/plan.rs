@@ -27,7 +27,8 @@ pub(crate) enum Drift {
     Put,
     /// A load wrote it, and a hand another value since; the data holds it no longer.
     Dropped,
-    /// A hand put the option in another spelling of the key, with another value.
+    /// A hand put the option in another spelling of the key, with another value. Beside the key
+    /// itself agents refuse it.
     Spelling,
 }
 
@@ -40,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) changed: BTreeSet<String>,
     /// Keys that hold what they should.
     pub(crate) unchanged: usize,
+    /// Those of them that hands have put.
+    pub(crate) found: BTreeSet<String>,
     /// Keys that an earlier load wrote and that are no longer in the data.
     pub(crate) deleted: BTreeSet<String>,
     /// Keys that stay as a hand has made them.
@@ -68,13 +71,29 @@ fn expect_bytes(expect: &Expect) -> usize {
     expect.key.len() + expect.value.as_ref().map_or(0, Vec::len) + 32
 }
 
+/// What a load does with what hands have put.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rules {
+    /// The data wins where a hand has changed a key.
+    pub(crate) overwrite: bool,
+    /// What holds the data's value already is the data's from now on.
+    pub(crate) adopt: bool,
+}
+
+impl From<bool> for Rules {
+    fn from(overwrite: bool) -> Self {
+        Self { overwrite, adopt: false }
+    }
+}
+
 impl Plan {
-    /// `overwrite` has the data win where a hand has changed a key.
-    pub(crate) fn new(data: &Data, world: &World, overwrite: bool) -> Self {
+    /// The rules may be just whether the data overwrites.
+    pub(crate) fn new(data: &Data, world: &World, rules: impl Into<Rules>) -> Self {
+        let Rules { overwrite, adopt } = rules.into();
         let mut plan = Self::default();
         let loaded = world.loaded();
         let spelled = plan.other_spellings(data, world, overwrite);
-        // Those of the data that a load answers for afterwards.
+        // Those that a load answers for afterwards.
         let mut ours = BTreeSet::new();
         for (key, value) in data {
             if spelled.contains(key) {
@@ -82,7 +101,16 @@ impl Plan {
             }
             match world.entries.get(key) {
                 None => _ = plan.added.insert(key.clone()),
-                Some(found) if found == value.as_bytes() => plan.unchanged += 1,
+                Some(found) if found == value.as_bytes() => {
+                    plan.unchanged += 1;
+                    if !world.is_ours(key, found) {
+                        plan.found.insert(key.clone());
+                    }
+                    // What no load has written, no load deletes.
+                    if !adopt && !loaded.contains(&**key) {
+                        continue;
+                    }
+                }
                 Some(found) if overwrite || world.is_ours(key, found) => {
                     plan.changed.insert(key.clone());
                 }
@@ -106,6 +134,8 @@ impl Plan {
                 plan.deleted.insert(key.clone());
             } else {
                 plan.drift.insert(key.clone(), Drift::Dropped);
+                // It stays in its list, so that it is told of until somebody decides.
+                ours.insert(key.clone());
             }
         }
         plan.lists = lists::changes(world.lists.clone(), ours.into_iter());
@@ -122,12 +152,13 @@ impl Plan {
             }
             let normal = normal_key(key);
             let Some(value) = data.get(&normal) else { continue };
-            // Beside the right spelling it is of no effect but to be refused.
-            let in_the_way = world.entries.contains_key(&normal);
-            if overwrite || in_the_way || found == value.as_bytes() || world.is_ours(key, found) {
+            if overwrite || found == value.as_bytes() || world.is_ours(key, found) {
                 self.deleted.insert(key.clone());
-            } else {
-                self.drift.insert(key.clone(), Drift::Spelling);
+                continue;
+            }
+            self.drift.insert(key.clone(), Drift::Spelling);
+            // Where both stand there already, agents refuse them until somebody decides.
+            if !world.entries.contains_key(&normal) {
                 away.insert(normal);
             }
         }

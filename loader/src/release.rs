@@ -1,7 +1,7 @@
 //! Releases as they stand in the store: the data of a load as a whole, packed, in parts that fit
 //! into requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 
@@ -10,6 +10,8 @@ use etcstack_store::Write;
 use flate2::Compression;
 use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::history::Entry;
@@ -32,14 +34,14 @@ pub(crate) fn digest(data: &Data) -> String {
     hex
 }
 
-/// The data as JSON, of which there is one spelling: keys are sorted.
-fn text(data: &Data) -> Vec<u8> {
+/// As JSON, of which there is one spelling: keys are sorted.
+fn text(data: &impl Serialize) -> Vec<u8> {
     // Texts always have a spelling in JSON.
     serde_json::to_vec(data).unwrap_or_default()
 }
 
-/// The packed data, part by part.
-pub(crate) fn pack(data: &Data) -> std::io::Result<Vec<Vec<u8>>> {
+/// Data, or a set of keys, packed, part by part.
+pub(crate) fn pack(data: &impl Serialize) -> std::io::Result<Vec<Vec<u8>>> {
     let mut packer = ZlibEncoder::new(Vec::new(), Compression::default());
     packer.write_all(&text(data))?;
     Ok(packer.finish()?.chunks(PART).map(<[u8]>::to_vec).collect())
@@ -51,10 +53,19 @@ pub(crate) fn puts(number: u64, parts: Vec<Vec<u8>>) -> Vec<Write> {
     parts.into_iter().enumerate().map(put).collect()
 }
 
-/// The keys of a release's parts.
+/// The keys of a release's parts: its data, and while it is pending what it has found.
 pub(crate) fn part_keys(entry: &Entry) -> impl Iterator<Item = String> {
+    keys(entry, 0, entry.parts + entry.found)
+}
+
+/// The keys of the parts that name what a pending release has found.
+pub(crate) fn found_keys(entry: &Entry) -> impl Iterator<Item = String> {
+    keys(entry, entry.parts, entry.found)
+}
+
+fn keys(entry: &Entry, first: usize, count: usize) -> impl Iterator<Item = String> + use<> {
     let number = entry.number;
-    (0..entry.parts).map(move |part| part_key(number, part))
+    (first..first + count).map(move |part| part_key(number, part))
 }
 
 fn part_key(number: u64, part: usize) -> String {
@@ -66,14 +77,27 @@ pub(crate) fn unpack(entry: &Entry, entries: &Entries) -> Option<Data> {
     if entry.parts == 0 {
         return None;
     }
+    let data: Data = read(keys(entry, 0, entry.parts), entries)?;
+    (entry.digest.as_deref() == Some(&*digest(&data))).then_some(data)
+}
+
+/// The keys that a pending release has found as its data has them, put there by hands; `None` where
+/// a part is missing or damaged.
+pub(crate) fn unpack_found(entry: &Entry, entries: &Entries) -> Option<BTreeSet<String>> {
+    if entry.found == 0 {
+        return Some(BTreeSet::new());
+    }
+    read(found_keys(entry), entries)
+}
+
+fn read<T: DeserializeOwned>(parts: impl Iterator<Item = String>, entries: &Entries) -> Option<T> {
     let mut packed = Vec::new();
-    for key in part_keys(entry) {
+    for key in parts {
         packed.extend_from_slice(entries.get(&key)?);
     }
     let mut text = Vec::new();
     ZlibDecoder::new(&*packed).read_to_end(&mut text).ok()?;
-    let data: Data = serde_json::from_slice(&text).ok()?;
-    (entry.digest.as_deref() == Some(&*digest(&data))).then_some(data)
+    serde_json::from_slice(&text).ok()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -196,6 +196,48 @@ async fn only_data_is_replaced_and_only_when_told() {
     write(&file, "x");
     assert_eq!(export(&etcd, &file, &["--force"]).await.code, 73);
     assert_eq!(fs::read_to_string(&file).unwrap(), "x");
+}
+
+/// What `validate` reads stands in the same directory, and is in no store.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_beside_the_data_is_kept() {
+    let etcd = etcd_with(&[("r/s/f.conf/x/a", "1")]).await;
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    write(&data.join("r/s/stale.conf"), "[x]\na = 1\n");
+    write(&data.join("catalog/2024.1/.note"), "note");
+    write(&data.join("catalog/2024.1/glance.json"), "{}");
+    write(&data.join("validate.toml"), "# mine\n");
+    fs::set_permissions(data.join("validate.toml"), fs::Permissions::from_mode(0o644)).unwrap();
+    symlink("2024.1", data.join("catalog/current")).unwrap();
+    for _ in 0..2 {
+        let done = export(&etcd, &data, &["--force"]).await;
+        assert_eq!(done.code, 0, "{}", done.text);
+        let text = |name: &str| fs::read_to_string(data.join(name)).unwrap();
+        assert_eq!(
+            (text("validate.toml"), text("catalog/2024.1/.note")),
+            ("# mine\n".into(), "note".into())
+        );
+        assert_eq!(text("catalog/current/glance.json"), "{}");
+        assert_eq!(data.join("validate.toml").metadata().unwrap().mode() & 0o777, 0o644);
+        assert!(data.join("catalog/current").is_symlink());
+        assert!(data.join("r/s/f.conf").exists() && !data.join("r/s/stale.conf").exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
+
+/// A role may be called as what a reader passes over.
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_of_unlucky_names_are_not_lost() {
+    let keys = [("catalog/s/f.conf/x/a", "1"), ("validate.toml/s/f.conf/x/a", "1")];
+    let etcd = etcd_with(&keys).await;
+    let folder = TempDir::new().unwrap();
+    for layout in ["overlays", "listings"] {
+        let data = folder.path().join(layout);
+        let done = export(&etcd, &data, &["--layout", layout]).await;
+        assert_eq!(done.code, 0, "{}", done.text);
+        assert_eq!(load(&Etcd::new().await, &data).await["written"], 2);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -97,6 +97,8 @@ fn what_is_no_data() {
         assert!(is_beside(name), "{name}");
     }
     assert!(!is_ignored("catalog") && !is_beside("general"));
+    assert!(is_passed_over("catalog", 0) && !is_passed_over("catalog", 1));
+    assert!(is_passed_over(".git", 1));
 }
 
 /// Of a key in a store there is no place but the key.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{Data, check, is_ignored, normal};
+use super::{Data, check, is_passed_over, normal};
 use crate::Entries;
 use crate::dialect::Dialect;
 use crate::document::{Value, join_values, split_values};
@@ -124,6 +124,10 @@ fn read_back(
     let mut data = Data::default();
     for (path, text) in files {
         let parts: Vec<_> = path.split('/').collect();
+        // What a reader passes over is lost.
+        if !parts.iter().enumerate().all(|(depth, name)| is_name_of_data(name, depth)) {
+            continue;
+        }
         data.add_file(&parts, Path::new(path), text.as_bytes());
     }
     let found = data.finish()?;
@@ -244,7 +248,8 @@ impl Writer {
         for ((role, service), text) in self.listings {
             let own = format!("{service}.keys");
             let own = [role.as_str(), own.as_str()];
-            let own = own.into_iter().all(is_name_of_data).then(|| own.join("/"));
+            let is_read = own.iter().enumerate().all(|(depth, name)| is_name_of_data(name, depth));
+            let own = is_read.then(|| own.join("/"));
             // What such a file and its folder are called means nothing.
             let others = (1..).map(|number: u64| format!("keys/{number}.keys"));
             if let Some(path) = own.into_iter().chain(others).find(|path| self.tree.is_free(path)) {
@@ -302,12 +307,13 @@ fn path_of(name: &FileName) -> Option<String> {
     let path = format!("{}/{}/{}", name.role, name.service, name.file);
     let own = !name.role.contains('/') && !name.service.contains('/');
     let fits = path.len() <= LONGEST_PATH && parts().count() <= DEEPEST;
-    (own && fits && parts().all(is_name_of_data)).then_some(path)
+    let is_read = parts().enumerate().all(|(depth, name)| is_name_of_data(name, depth));
+    (own && fits && is_read).then_some(path)
 }
 
-/// Whether a file or folder of this name is read as data.
-fn is_name_of_data(name: &str) -> bool {
-    !name.contains('/') && name.len() <= LONGEST_NAME && !is_ignored(name)
+/// Whether a file or folder of this name, so many folders deep, is read as data.
+fn is_name_of_data(name: &str, depth: usize) -> bool {
+    !name.contains('/') && name.len() <= LONGEST_NAME && !is_passed_over(name, depth)
 }
 
 /// The line of a listing that reads back as just this.

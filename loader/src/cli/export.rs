@@ -21,9 +21,14 @@ The system's own records below _etcstack/ are not exported. A key that no file c
 that is not UTF-8, is named, and nothing is written; --partial writes all others. A load that is under
 way is waited for.
 
-The directory is new or empty. --force replaces one that holds data and nothing else. The files are
-written beside it and put in its place when they are complete, so that it is never half written. They
-hold every secret of the cloud: only you can read them (0600, folders 0700). Keep it so.
+Such a load changes nothing, and what hands have put, secrets among it, stays theirs: no later load of
+other data deletes it. Into an empty store it writes all of it; before you load data without the
+secrets there, run secrets generate with that data. To make the exported data the one that says what
+is in the store, load it with --adopt.
+
+The directory is new or empty. --force replaces one that holds data and nothing else, but for the
+folder catalog and the file validate.toml at its top: they are kept. The files are written beside it
+and put in its place when they are complete, so that it is never half written. They hold every secret of the cloud: only you can read them (0600, folders 0700). Keep it so.
 
 Exit codes: 0 done, 64 wrong usage, 65 a key cannot be written as data, 66 no file of credentials, 69
 the store does not answer, 73 the directory cannot be written, 75 a load does not come to its end, 76
@@ -43,7 +48,7 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_enum, default_value_t = Layout::Overlays)]
     pub(crate) layout: Layout,
 
-    /// Replace a directory that holds data and nothing else
+    /// Replace a directory that holds data and nothing else; catalog and validate.toml are kept
     #[arg(long)]
     pub(crate) force: bool,
 

@@ -18,8 +18,9 @@ Only what differs is written, and all of a load becomes visible to the agents at
 in the data nothing is written, and all of them are named.
 
 What a hand has changed since the last load stays as it is and is reported as drift; --overwrite
-gives it the data's value. Keys that an earlier load wrote and that the data no longer holds are
-deleted; keys that no load wrote stay in any case. A key that a hand removed comes back.
+gives it the data's value, or deletes it if the data no longer has it. Keys that an earlier load wrote
+and that the data no longer holds are deleted; keys that no load wrote stay in any case, also if the
+data had them with the same value: --adopt takes those over. A key that a hand removed comes back.
 
 A load that changes something is a release: it gets a number, and its data is kept in the store for
 history, diff and rollback. One that changes nothing writes nothing.
@@ -36,6 +37,7 @@ Examples:
   etcstack-loader load bootstrap-data --message 'more memory for glance'
   etcstack-loader load --store etcd://10.0.0.5,10.0.0.6/cloud1 /data
   etcstack-loader load --output json | jq '.drift[].key'
+  etcstack-loader export data && etcstack-loader load data --adopt
   etcstack-loader load --abort";
 
 #[derive(Args)]
@@ -49,7 +51,7 @@ pub(crate) struct LoadArgs {
     pub(crate) allow_empty: bool,
 
     /// Go back to the last complete release after a load that has died; reads no directory
-    #[arg(long, conflicts_with_all = ["allow_empty", "overwrite"])]
+    #[arg(long, conflicts_with_all = ["allow_empty", "overwrite", "adopt"])]
     pub(crate) abort: bool,
 
     #[command(flatten)]
@@ -59,9 +61,14 @@ pub(crate) struct LoadArgs {
 /// What all have in common that write a release.
 #[derive(Args)]
 pub(crate) struct WriteArgs {
-    /// Give keys that a hand has changed the data's value
+    /// Give keys that a hand has changed the data's value, or delete them with the data
     #[arg(long)]
     pub(crate) overwrite: bool,
+
+    /// Take over keys that a hand has put and that hold the data's value: once the data no longer has
+    /// them, a load deletes them
+    #[arg(long)]
+    pub(crate) adopt: bool,
 
     #[command(flatten)]
     pub(crate) note: NoteArgs,

@@ -1,13 +1,15 @@
 //! The directory that an export fills: complete, or as it was.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use etcstack_config::data::is_ignored;
+use etcstack_config::data::{is_beside, is_ignored};
 use etcstack_store::read_data;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use thiserror::Error;
 
 /// Why a directory cannot be written.
@@ -35,6 +37,8 @@ pub(super) struct Folder {
     /// Without symlinks in it, where it exists.
     path: PathBuf,
     replaces: bool,
+    /// What stands beside the data there, for `validate`: it stays.
+    beside: Vec<PathBuf>,
 }
 
 impl Folder {
@@ -45,7 +49,7 @@ impl Folder {
             Ok(path) => path,
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let path = std::path::absolute(path).map_err(failed)?;
-                return Ok(Self { path, replaces: false });
+                return Ok(Self { path, replaces: false, beside: Vec::new() });
             }
             Err(error) => return Err(failed(error)),
         };
@@ -53,16 +57,15 @@ impl Folder {
         if replaces && !force {
             return Err(FolderError::NotEmpty(path));
         }
-        if replaces {
-            check_is_data(&path)?;
-        }
-        Ok(Self { path, replaces })
+        let beside = if replaces { check_is_data(&path)? } else { Vec::new() };
+        Ok(Self { path, replaces, beside })
     }
 
     /// Writes the files beside the directory, and puts them in its place.
     pub(super) fn write(&self, files: &BTreeMap<String, String>) -> Result<(), FolderError> {
-        let new = self.beside("new");
-        let result = fill(&new, files).and_then(|()| self.put(&new));
+        let new = self.hidden("new");
+        let filled = fill(&new, files).and_then(|()| self.keep_beside(&new));
+        let result = filled.and_then(|()| self.put(&new));
         if result.is_err() {
             let _ = fs::remove_dir_all(&new);
         }
@@ -81,45 +84,73 @@ impl Folder {
             // there since we looked is safe.
             return fs::rename(new, &self.path).map_err(failed);
         }
-        let old = self.beside("old");
+        // In one go, where the file system can: there is no moment without a directory.
+        match renameat_with(CWD, new, CWD, &self.path, RenameFlags::EXCHANGE) {
+            Ok(()) => return remove(new),
+            Err(error) if cannot_exchange(error) => {}
+            Err(error) => return Err(failed(error.into())),
+        }
+        let old = self.hidden("old");
         fs::rename(&self.path, &old).map_err(failed)?;
         if let Err(error) = fs::rename(new, &self.path) {
             let _ = fs::rename(&old, &self.path);
             return Err(failed(error));
         }
-        fs::remove_dir_all(&old).map_err(|error| FolderError::Io { path: old, error })
+        remove(&old)
+    }
+
+    /// Copies what stands beside the data: the old directory is whole until the new one is.
+    fn keep_beside(&self, new: &Path) -> Result<(), FolderError> {
+        self.beside.iter().try_for_each(|path| {
+            let to = new.join(path.file_name().unwrap_or_default());
+            copy(path, &to).map_err(|error| FolderError::Io { path: path.clone(), error })
+        })
     }
 
     /// A hidden name in the same folder, and so on the same file system.
-    fn beside(&self, what: &str) -> PathBuf {
+    fn hidden(&self, what: &str) -> PathBuf {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         self.path.with_file_name(format!(".{name}.etcstack-{what}-{}", std::process::id()))
     }
 }
 
-/// What an export may remove: data that could be loaded, and nothing besides.
-fn check_is_data(path: &Path) -> Result<(), FolderError> {
+/// What an export may remove: data that could be loaded, and nothing besides. Gives what stands
+/// beside it and is to be kept.
+fn check_is_data(path: &Path) -> Result<Vec<PathBuf>, FolderError> {
     let not_data = |what: String| FolderError::NotData { path: path.to_owned(), what };
-    if let Some(other) = other_than_data(path).map_err(|error| not_data(error.to_string()))? {
+    let mut beside = Vec::new();
+    let other = other_than_data(path, Some(&mut beside));
+    if let Some(other) = other.map_err(|error| not_data(error.to_string()))? {
         return Err(not_data(format!("{}", other.display())));
     }
     read_data(path).map_err(|error| {
         not_data(error.to_string().lines().next().unwrap_or_default().to_owned())
     })?;
-    Ok(())
+    Ok(beside)
 }
 
-/// Something that a load does not read.
-fn other_than_data(folder: &Path) -> io::Result<Option<PathBuf>> {
+/// Something that a load does not read. What may stand beside the data, at its top, goes to `beside`.
+fn other_than_data(
+    folder: &Path,
+    mut beside: Option<&mut Vec<PathBuf>>,
+) -> io::Result<Option<PathBuf>> {
     for child in fs::read_dir(folder)? {
         let child = child?;
         let kind = child.file_type()?;
-        let ignored = child.file_name().to_str().is_none_or(is_ignored);
+        let name = child.file_name();
+        let ignored = name.to_str().is_none_or(is_ignored);
+        if let Some(beside) = &mut beside
+            && !ignored
+            && name.to_str().is_some_and(is_beside)
+        {
+            beside.push(child.path());
+            continue;
+        }
         if ignored || !(kind.is_file() || kind.is_dir()) {
             return Ok(Some(child.path()));
         }
         if kind.is_dir()
-            && let Some(other) = other_than_data(&child.path())?
+            && let Some(other) = other_than_data(&child.path(), None)?
         {
             return Ok(Some(other));
         }
@@ -147,4 +178,34 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Copies a file, a symlink, or a folder with all that is in it, whatever it is called.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let kind = from.symlink_metadata()?;
+    if kind.is_symlink() {
+        return symlink(fs::read_link(from)?, to);
+    }
+    if kind.is_file() {
+        fs::copy(from, to)?;
+        return File::open(to)?.sync_all();
+    }
+    if !kind.is_dir() {
+        return Err(io::Error::other("it is neither a file nor a folder; it cannot be kept"));
+    }
+    make(to)?;
+    for child in fs::read_dir(from)? {
+        let child = child?;
+        copy(&child.path(), &to.join(child.file_name()))?;
+    }
+    fs::set_permissions(to, kind.permissions())
+}
+
+fn remove(folder: &Path) -> Result<(), FolderError> {
+    fs::remove_dir_all(folder).map_err(|error| FolderError::Io { path: folder.to_owned(), error })
+}
+
+/// Whether the file system, or the kernel, does not know how to exchange two directories.
+fn cannot_exchange(error: Errno) -> bool {
+    matches!(error, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM)
 }

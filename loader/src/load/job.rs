@@ -3,20 +3,20 @@
 
 use std::time::Duration;
 
-use etcstack_store::{Expect, LOAD_MARK, Outcome, Snapshot, Store};
+use etcstack_store::{Expect, LOAD_MARK, Outcome, Snapshot, Store, StoreError};
 use tokio::time::sleep;
 
 use super::LoadError;
 use super::progress::Progress;
 use super::steps::{Change, End, Steps, undo};
 use super::wait::{PAUSE, Waiting};
-use crate::history::{Entry, Kind, generation};
-use crate::plan::{self, Plan, World};
+use crate::history::{Entry, GENERATION, History, Kind, generation};
+use crate::plan::{self, Plan, Rules, World};
 use crate::release::{Data, digest, pack};
 use crate::report::Report;
 
 /// How often a transaction may get no answer.
-const PATIENCE: usize = 10;
+pub(super) const PATIENCE: usize = 10;
 
 /// What is to be in the store.
 pub(crate) enum Goal {
@@ -26,14 +26,24 @@ pub(crate) enum Goal {
     Abort,
 }
 
+impl Goal {
+    /// What becomes of a load that has died.
+    fn cure(&self) -> &'static str {
+        match self {
+            Self::Release(..) => "the load before this one has died; this one completes it",
+            Self::Abort => "the load before this one has died; this one undoes it",
+        }
+    }
+}
+
 /// A load, and how to go about it.
 pub(crate) struct Job {
     pub(crate) store: Store,
     pub(crate) goal: Goal,
     pub(crate) author: String,
     pub(crate) message: String,
-    /// The data wins over hands.
-    pub(crate) overwrite: bool,
+    /// What becomes of what hands have put.
+    pub(crate) rules: Rules,
     /// Waits for another load.
     pub(crate) wait: bool,
     /// How many releases are kept.
@@ -55,6 +65,19 @@ enum Written {
     Done(i64),
     /// The store has changed since the plan was made; some of it may be there, under our mark.
     Stale { begun: bool },
+    /// A transaction got no answer: nobody knows whether it has happened, or will.
+    Unanswered(Unanswered),
+}
+
+/// A transaction without an answer.
+struct Unanswered {
+    error: StoreError,
+    /// The generation that it expects.
+    expected: Option<Vec<u8>>,
+    /// What the history says once the load is complete.
+    entry: Box<Entry>,
+    /// Whether the store may be under our mark.
+    marked: bool,
 }
 
 impl Job {
@@ -66,40 +89,63 @@ impl Job {
         let mut report = Report::default();
         let mut waiting = Waiting::default();
         let (mut begun, mut lost) = (false, 0);
+        let mut unanswered: Option<Unanswered> = None;
         loop {
-            let snapshot = self.store.snapshot(&plan::view(), self.timeout).await?;
-            if let Some(mark) = snapshot.entries.get(LOAD_MARK).filter(|mark| !self.is_own(mark)) {
-                if begun {
-                    return Err(LoadError::Overtaken);
+            let snapshot = match self.store.snapshot(&plan::view(), self.timeout).await {
+                Ok(snapshot) => snapshot,
+                Err(error) => {
+                    let marked = begun || unanswered.is_some_and(|last| last.marked);
+                    return Err(broken(error, marked));
                 }
-                if !waiting.has_died(&snapshot) {
-                    if !self.wait {
-                        return Err(LoadError::Busy(String::from_utf8_lossy(mark).into_owned()));
-                    }
-                    waiting.wait(&self.store, self.timeout).await?;
-                    continue;
+            };
+            let mark = snapshot.entries.get(LOAD_MARK);
+            if let Some(last) = &unanswered {
+                if self.has_moved_on(&snapshot, last) {
+                    return overtaken(&snapshot, last, report);
                 }
-            } else if begun && !snapshot.entries.contains_key(LOAD_MARK) {
+                begun = mark.is_some_and(|mark| self.is_own(mark));
+            }
+            let theirs = mark.filter(|mark| !self.is_own(mark));
+            if begun && (theirs.is_some() || mark.is_none()) {
                 return Err(LoadError::Overtaken);
             }
-            match self.turn(&snapshot, digest.as_deref(), &mut report).await {
-                Ok(Written::Done(revision)) => {
+            if let Some(mark) = theirs
+                && !waiting.has_died(&snapshot)
+            {
+                if !self.wait {
+                    return Err(LoadError::Busy(String::from_utf8_lossy(mark).into_owned()));
+                }
+                waiting.wait(&self.store, self.timeout).await?;
+                continue;
+            }
+            match self.turn(&snapshot, digest.as_deref(), &mut report).await? {
+                Written::Done(revision) => {
                     report.revision = revision;
                     return Ok(report);
                 }
-                Ok(Written::Stale { begun: ours }) => {
-                    begun |= ours;
-                    sleep(PAUSE).await;
+                Written::Stale { begun: ours } => {
+                    if ours {
+                        // Ours has happened since: what got no answer cannot any more.
+                        (begun, unanswered) = (true, None);
+                    }
                 }
-                // Whether it has happened is not known; what is left to do is in the store.
-                Err(LoadError::Store(error)) if !error.is_final() && lost < PATIENCE => {
+                // What is left to do is in the store.
+                Written::Unanswered(silent) if lost < PATIENCE => {
+                    let error = &silent.error;
                     tracing::warn!(%error, "a transaction got no answer; looking what became of it");
-                    (begun, lost) = (false, lost + 1);
-                    sleep(PAUSE).await;
+                    (unanswered, lost) = (Some(silent), lost + 1);
                 }
-                Err(error) => return Err(error),
+                Written::Unanswered(silent) => return Err(broken(silent.error, silent.marked)),
             }
+            sleep(PAUSE).await;
         }
+    }
+
+    /// Whether somebody else has written since a transaction that got no answer.
+    fn has_moved_on(&self, snapshot: &Snapshot, last: &Unanswered) -> bool {
+        let now = snapshot.entries.get(GENERATION);
+        let own = format!("{} ", self.id);
+        now != last.expected.as_ref() && now.is_none_or(|now| !now.starts_with(own.as_bytes()))
     }
 
     fn is_own(&self, mark: &[u8]) -> bool {
@@ -123,28 +169,32 @@ impl Job {
             }
             Goal::Abort => world.base().ok_or(LoadError::NothingToGoBackTo)?,
         };
-        if world.is_base_lost() && !self.overwrite {
+        if world.is_base_lost() && !self.rules.overwrite {
             tracing::warn!(
                 "the data of the current release cannot be read: what differs counts as changed by \
                  hand, and is kept; --overwrite writes it"
             );
         }
-        let plan = Plan::new(data, &world, self.overwrite);
+        if world.mark().is_some_and(|mark| !self.is_own(mark)) {
+            tracing::warn!("{}", self.goal.cure());
+        }
+        let plan = Plan::new(data, &world, self.rules);
         let current = world.history.current().and_then(|entry| entry.digest.as_deref());
         report.see(&plan, snapshot.revision);
-        if plan.is_empty() && !died && current == digest {
+        // A release that cannot be read is replaced, so that the next load knows what is whose.
+        let is_recorded = current == digest && !world.is_base_lost();
+        if plan.is_empty() && !died && is_recorded {
             report.release = report.release.or(world.history.current);
             return Ok(Written::Done(snapshot.revision));
         }
         let end = self.end(&world, &plan, data, digest)?;
         report.release = end.release().map(|entry| entry.number).or(world.history.current);
-        // What can be undone if it does not get far.
-        let fresh = end.release().filter(|_| !died).cloned();
+        let entry = Box::new(end.entry().clone());
         let change =
             Change { world: &world, plan: &plan, data, end, keep: self.keep, id: &self.id };
         let steps = change.steps();
         drop(plan);
-        self.write(steps, snapshot, fresh).await
+        self.write(steps, snapshot, entry, died).await
     }
 
     /// What the writing ends in: a release, or the note that there was an abort.
@@ -163,25 +213,23 @@ impl Job {
         };
         // One that has died, or has got no answer, is gone on with; it had all of it to do.
         if let Some(begun) = world.begun(digest) {
-            let Entry { number, digest, counts, parts, .. } = begun.clone();
-            let entry = Entry { digest, counts, parts, ..entry(number, *kind) };
+            let Entry { number, digest, counts, parts, found, .. } = begun.clone();
+            let entry = Entry { digest, counts, parts, found, ..entry(number, *kind) };
             return Ok(End::Release(entry, Vec::new()));
         }
-        let parts = pack(data).map_err(LoadError::Pack)?;
-        let entry = entry(world.history.next(), *kind);
-        let digest = Some(digest.to_owned());
-        Ok(End::Release(Entry { digest, counts, parts: parts.len(), ..entry }, parts))
+        release(entry(world.history.next(), *kind), data, plan).map_err(LoadError::Pack)
     }
 
-    /// Does one transaction after the other. `fresh` is a release that is the first load since all
-    /// was in order.
+    /// Does one transaction after the other. `died` says whether a load before it is not complete.
     async fn write(
         &self,
         steps: Steps,
         snapshot: &Snapshot,
-        fresh: Option<Entry>,
+        entry: Box<Entry>,
+        died: bool,
     ) -> Result<Written, LoadError> {
         let mark = snapshot.entries.contains_key(LOAD_MARK);
+        let several = steps.batches.len() > 1;
         let mut progress = Progress::new(steps.batches.iter().map(|batch| batch.keys).sum());
         let next = |number: usize| format!("{} {}.{number}", self.id, snapshot.revision);
         let mut revision = snapshot.revision;
@@ -196,12 +244,15 @@ impl Job {
                 Ok(Outcome::Committed(new)) => revision = new,
                 Ok(Outcome::Conflict) => return Ok(Written::Stale { begun: number > 0 }),
                 Err(error) if error.is_final() && (number > 0 || mark) => {
-                    if number <= steps.harmless && self.undo(fresh.as_ref(), expect).await {
-                        return Err(error.into());
-                    }
-                    return Err(LoadError::HalfDone(error));
+                    let fresh = entry.is_release() && !died && number <= steps.harmless;
+                    let undone = fresh && self.undo(&entry, expect).await;
+                    return Err(broken(error, !undone));
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) if error.is_final() => return Err(error.into()),
+                Err(error) => {
+                    let (expected, marked) = (expect.value, mark || several);
+                    return Ok(Written::Unanswered(Unanswered { error, expected, entry, marked }));
+                }
             }
             progress.add(batch.keys);
         }
@@ -210,8 +261,41 @@ impl Job {
 
     /// Takes the mark and the data away again where no key and no list has been written. Deletions
     /// only: a full etcd takes those.
-    async fn undo(&self, fresh: Option<&Entry>, expect: Expect) -> bool {
-        let Some(entry) = fresh else { return false };
+    async fn undo(&self, entry: &Entry, expect: Expect) -> bool {
         matches!(self.store.commit(&[expect], &undo(entry)).await, Ok(Outcome::Committed(_)))
     }
+}
+
+/// What a failure is called, under our mark and without.
+fn broken(error: StoreError, marked: bool) -> LoadError {
+    if marked { LoadError::HalfDone(error) } else { error.into() }
+}
+
+/// A new release of this data: its entry, its packed data, and what the plan has found.
+pub(super) fn release(entry: Entry, data: &Data, plan: &Plan) -> std::io::Result<End> {
+    let mut parts = pack(data)?;
+    let found = if plan.found.is_empty() { Vec::new() } else { pack(&plan.found)? };
+    let (digest, counts) = (Some(digest(data)), plan.counts());
+    let entry = Entry { digest, counts, parts: parts.len(), found: found.len(), ..entry };
+    parts.extend(found);
+    Ok(End::Release(entry, parts))
+}
+
+/// What to say when somebody else has written since: to plan anew would undo that if ours had
+/// happened before it.
+fn overtaken(
+    snapshot: &Snapshot,
+    last: &Unanswered,
+    mut report: Report,
+) -> Result<Report, LoadError> {
+    let history = History::of(&snapshot.entries);
+    let entry = Entry { found: 0, ..(*last.entry).clone() };
+    if history.entries.get(&entry.number) != Some(&entry) {
+        return Err(LoadError::Overtaken);
+    }
+    if history.current != Some(entry.number) && entry.is_release() {
+        tracing::warn!("this load was complete, and another one has replaced it since");
+    }
+    report.revision = snapshot.revision;
+    Ok(report)
 }

@@ -25,13 +25,20 @@ pub(super) struct Batch {
 
 /// What the writing ends in.
 pub(super) enum End {
-    /// A release, and its packed data unless that stands in the store already.
+    /// A release, and its parts unless they stand in the store already: its packed data, and what
+    /// it has found.
     Release(Entry, Vec<Vec<u8>>),
     /// A note of what was done.
     Note(Entry),
 }
 
 impl End {
+    /// What the history will say.
+    pub(super) fn entry(&self) -> &Entry {
+        let (Self::Release(entry, _) | Self::Note(entry)) = self;
+        entry
+    }
+
     /// The release, if it is one.
     pub(super) fn release(&self) -> Option<&Entry> {
         match self {
@@ -61,13 +68,14 @@ pub(super) struct Steps {
 impl Change<'_> {
     pub(super) fn steps(self) -> Steps {
         if self.plan.counts().writes() <= LIMITS.operations {
-            let others = [self.data_puts(), self.plan.lists(), self.prune(), self.finish(false)];
+            let others =
+                [self.data_puts(false), self.plan.lists(), self.prune(), self.finish(false)];
             let once = fill(others.concat(), self.plan.keys(self.data, self.world));
             if once.len() <= 1 {
                 return Steps { batches: once, harmless: 0 };
             }
         }
-        let mut batches = fill([self.begin(), self.data_puts()].concat(), Vec::new());
+        let mut batches = fill([self.begin(), self.data_puts(true)].concat(), Vec::new());
         let harmless = batches.len();
         batches.extend(fill(self.plan.lists_of_both(), Vec::new()));
         let after = [self.plan.lists(), self.prune()].concat();
@@ -92,9 +100,13 @@ impl Change<'_> {
         self.world.history.pending.contains_key(&entry.number)
     }
 
-    fn data_puts(&self) -> Vec<Write> {
+    /// The parts; what was found matters only to those who look at a load that is not complete.
+    fn data_puts(&self, pending: bool) -> Vec<Write> {
         match &self.end {
-            End::Release(entry, parts) => puts(entry.number, parts.clone()),
+            End::Release(entry, parts) => {
+                let count = if pending { parts.len() } else { entry.parts };
+                puts(entry.number, parts.iter().take(count).cloned().collect())
+            }
             End::Note(_) => Vec::new(),
         }
     }
@@ -116,8 +128,12 @@ impl Change<'_> {
         match &self.end {
             End::Release(entry, _) => {
                 writes.extend(entry.put_current());
-                if marked && !self.is_begun(entry) {
+                let begun = self.is_begun(entry);
+                if marked && !begun {
                     writes.push(entry.forget_pending());
+                }
+                if marked || begun {
+                    writes.extend(entry.forget_found());
                 }
             }
             End::Note(entry) => writes.extend(self.world.history.note(entry)),

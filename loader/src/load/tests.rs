@@ -1,14 +1,16 @@
+mod answers;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use etcstack_config::Entries;
 use etcstack_store::{Event, LIMITS, LOAD_MARK, Memory, Outcome, Store, View, Write};
 
-use super::steps::{Change, End};
+use super::steps::Change;
 use super::*;
 use crate::history::{Entry, History};
-use crate::plan::{self, Plan, World};
-use crate::release::{Data, digest, pack};
+use crate::plan::{self, Plan, Rules, World};
+use crate::release::Data;
 use crate::report::Report;
 
 fn numbered(count: usize, value: &str) -> Data {
@@ -21,7 +23,7 @@ fn job(store: &Store, data: Data) -> Job {
         goal: Goal::Release(Kind::Load, data),
         author: "me@here".into(),
         message: String::new(),
-        overwrite: false,
+        rules: Rules::default(),
         wait: true,
         keep: 3,
         timeout: Duration::from_secs(1),
@@ -99,13 +101,8 @@ async fn of_two_loads_at_once_the_last_one_stands_whole() {
 fn transactions(entries: &Entries, data: &Data) -> Vec<Vec<Write>> {
     let world = World::new(entries);
     let plan = Plan::new(data, &world, false);
-    let digest = digest(data);
-    let parts = pack(data).unwrap();
-    let number = world.history.next();
-    let entry = Entry::new(number, Kind::Load, "me", "");
-    let (digest, counts) = (Some(digest), plan.counts());
-    let entry = Entry { digest, counts, parts: parts.len(), ..entry };
-    let end = End::Release(entry, parts);
+    let entry = Entry::new(world.history.next(), Kind::Load, "me", "");
+    let end = super::job::release(entry, data, &plan).unwrap();
     let change = Change { world: &world, plan: &plan, data, end, keep: 3, id: "dead" };
     let steps = change.steps();
     for batch in &steps.batches {
@@ -202,6 +199,60 @@ async fn or_it_is_undone() {
     .await;
 }
 
+/// What a hand had put before the load that died, with just the value that this was to write.
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_load_has_only_found_stays_a_hands() {
+    let (first, mut second) = (numbered(300, "1"), numbered(300, "2"));
+    second.extend((0..200).map(|n| (format!("r/n/f.conf/x/{n}"), "2".into())));
+    let (changed, put) = ("r/s/f.conf/x/5", "r/n/f.conf/x/7");
+    let third = numbered(300, "3");
+    for number in 0.. {
+        for (goal, mut expected) in [
+            (Goal::Abort, first.clone()),
+            (Goal::Release(Kind::Load, third.clone()), third.clone()),
+        ] {
+            let store = Store::Memory(Memory::default());
+            job(&store, first.clone()).run().await.unwrap();
+            for key in [changed, put] {
+                let write = Write::Put { key: key.into(), value: b"2".to_vec() };
+                store.commit(&[], &[write]).await.unwrap();
+            }
+            let transactions = transactions(&everything(&store).await, &second);
+            if number == transactions.len() {
+                return assert!(number > 4, "{number}");
+            }
+            for writes in &transactions[..number] {
+                store.commit(&[], writes).await.unwrap();
+            }
+            Job { goal, ..job(&store, Data::new()) }.run().await.unwrap();
+            expected.extend([changed, put].map(|key| (key.to_owned(), "2".to_owned())));
+            let entries = everything(&store).await;
+            let report: Vec<_> = entries.keys().filter(|key| key.contains("/data/")).collect();
+            assert_eq!(report.len(), History::of(&entries).releases().count(), "{report:?}");
+            assert!(plain(entries) == expected, "{number}");
+        }
+    }
+}
+
+/// And one that is completed by the next leaves nothing of its notes.
+#[tokio::test(start_paused = true)]
+async fn what_was_found_is_forgotten_once_the_load_is_complete() {
+    let store = Store::Memory(Memory::default());
+    let put = Write::Put { key: "r/s/f.conf/x/5".into(), value: b"1".to_vec() };
+    store.commit(&[], &[put]).await.unwrap();
+    let transactions = transactions(&everything(&store).await, &numbered(300, "1"));
+    store.commit(&[], &transactions[0]).await.unwrap();
+    let data = async || {
+        let entries = everything(&store).await;
+        entries.keys().filter(|key| key.starts_with("_etcstack/data/")).count()
+    };
+    assert_eq!(data().await, 2);
+    load(&store, 300, "1").await;
+    assert_eq!(data().await, 1);
+    let report = load(&store, 1, "1").await;
+    assert_eq!(report.by_hand.into_iter().collect::<Vec<_>>(), ["r/s/f.conf/x/5"]);
+}
+
 /// Two that died, one after the other, and the values of both in the store.
 #[tokio::test(start_paused = true)]
 async fn the_values_of_all_that_have_died_are_known() {
@@ -251,19 +302,22 @@ async fn releases_are_bounded_and_unchanged_loads_are_none() {
     assert_eq!(entries.keys().filter(|key| key.starts_with("_etcstack/data/")).count(), 3);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_answer_that_is_lost_is_looked_for() {
-    for happens in [true, false] {
-        let memory = Memory::default();
-        let store = Store::Memory(memory.clone());
-        load(&store, 300, "1").await;
-        memory.lose_answer(happens);
-        let report = load(&store, 300, "2").await;
-        assert_eq!((report.changed.len(), report.release), (300, Some(2)), "{happens}");
-        assert!(report.drift.is_empty());
-        memory.lose_answer(happens);
+/// The data itself is known to whoever loads it again.
+#[tokio::test]
+async fn a_damaged_release_is_replaced() {
+    for overwrite in [false, true] {
+        let store = Store::Memory(Memory::default());
+        load(&store, 3, "1").await;
+        let damage = Write::Put { key: "_etcstack/data/00000001/0000".into(), value: b"x".into() };
+        store.commit(&[], &[damage]).await.unwrap();
+        let again = || {
+            let rules = Rules { overwrite, adopt: false };
+            Job { rules, ..job(&store, numbered(3, "1")) }
+        };
+        assert_eq!(again().run().await.unwrap().release, Some(2));
+        assert_eq!(again().run().await.unwrap().release, Some(2));
         let report = load(&store, 3, "2").await;
-        assert_eq!((report.deleted.len(), report.release), (297, Some(3)), "{happens}");
+        assert_eq!((report.changed.len(), report.drift.len()), (3, 0));
     }
 }
 

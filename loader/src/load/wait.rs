@@ -42,7 +42,6 @@ impl Waiting {
                 return Ok(());
             }
             if self.has_died(&snapshot) {
-                tracing::warn!("the load before this one has died; this one completes it");
                 return Ok(());
             }
         }

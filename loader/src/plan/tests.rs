@@ -185,10 +185,11 @@ fn the_lists_name_what_a_load_answers_for() {
     let plan = load(&second, &mut entries, Some(2));
     let expected = [(&*changed, Drift::Changed), (&*dropped, Drift::Dropped), (&*put, Drift::Put)];
     assert_eq!(drift(&plan), expected);
-    assert_eq!(list(&entries), [&*changed]);
-    // From now on it is the hand's alone.
+    assert_eq!(list(&entries), [&*changed, &*dropped]);
+    // Told again, until somebody decides.
+    assert_eq!(drift(&self::plan(&second, &entries)), expected);
     let plan = Plan::new(&second, &World::new(&entries), true);
-    assert_eq!(keys(&plan.by_hand), [&*dropped]);
+    assert_eq!(keys(&plan.deleted), [&*dropped]);
     assert_eq!(keys(&plan.changed), [&*changed, &*put]);
 }
 
@@ -206,15 +207,93 @@ fn another_spelling_of_a_key() {
     let found = plan(&both("2"), false);
     assert_eq!(drift(&found), [("r/s/f.conf/LVM/a", Drift::Spelling)]);
     assert!(found.is_empty() && keys(&found.by_hand) == ["r/s/f.conf/LVM/b"]);
-    // It says the same, or is to go, or is refused by agents anyway: it makes room.
+    // Beside the key itself as well, which the load has to do with all the same.
     let mut beside = both("2");
+    load(&self::data(&[("r/s/f.conf/lvm/a", "0")]), &mut beside, Some(1));
+    set(&mut beside, "r/s/f.conf/lvm/a", "0");
+    let found = plan(&beside, false);
+    assert_eq!(drift(&found), [("r/s/f.conf/LVM/a", Drift::Spelling)]);
+    assert_eq!(keys(&found.changed), ["r/s/f.conf/lvm/a"]);
+    assert!(found.deleted.is_empty());
     set(&mut beside, "r/s/f.conf/lvm/a", "1");
+    // It says the same, or is to go: it makes room.
     for (entries, overwrite, added) in
-        [(both("1"), false, 1), (both("2"), true, 1), (beside, false, 0)]
+        [(both("1"), false, 1), (both("2"), true, 1), (beside, true, 0)]
     {
         let found = plan(&entries, overwrite);
         assert_eq!(keys(&found.deleted), ["r/s/f.conf/LVM/a"]);
         assert_eq!((found.added.len(), found.drift.len()), (added, 0));
+    }
+}
+
+/// The exported secrets of a store, loaded into it again, are no load's: the next load of the data
+/// without them leaves them.
+#[test]
+fn what_was_only_found_is_not_deleted_later_unless_it_is_adopted() {
+    let mut entries = Entries::new();
+    set(&mut entries, K, "hand");
+    let (all, rest) = (data(&[(K, "hand"), ("general/A", "1")]), data(&[("general/A", "1")]));
+    load(&all, &mut entries, Some(1));
+    let found = plan(&rest, &entries);
+    assert_eq!((keys(&found.by_hand), found.deleted.len()), (vec![K], 0));
+    // The data may change it, and then it is a load's.
+    let found = plan(&data(&[(K, "2")]), &entries);
+    assert_eq!(keys(&found.changed), [K]);
+
+    let world = World::new(&entries);
+    let adopting = Plan::new(&all, &world, Rules { overwrite: false, adopt: true });
+    assert!(!adopting.is_empty() && adopting.counts().writes() == 0);
+    let writes = writes(&adopting, &all, &world);
+    apply(&mut entries, writes);
+    assert_eq!(keys(&plan(&rest, &entries).deleted), [K]);
+}
+
+#[test]
+fn without_a_word_of_the_current_release_nothing_is_ours() {
+    for word in [None, Some("nonsense")] {
+        let mut entries = Entries::new();
+        load(&data(&[(K, "1"), ("general/A", "1")]), &mut entries, Some(1));
+        entries.remove("_etcstack/release");
+        if let Some(word) = word {
+            set(&mut entries, "_etcstack/release", word);
+        }
+        set(&mut entries, K, "hand");
+        assert!(World::new(&entries).is_base_lost());
+        let found = plan(&data(&[(K, "2")]), &entries);
+        let expected = [("general/A", Drift::Dropped), (K, Drift::Changed)];
+        assert_eq!(drift(&found), expected);
+        // Their lists still name them: they can be deleted once the data is to win.
+        assert!(found.is_empty());
+        let found = Plan::new(&data(&[(K, "2")]), &World::new(&entries), true);
+        assert_eq!(keys(&found.deleted), ["general/A"]);
+    }
+}
+
+/// A hand was faster than a load that then died.
+#[test]
+fn what_a_dead_load_was_only_to_write_is_not_its_own() {
+    let first = data(&[("general/A", "1")]);
+    for release in [None, Some(1)] {
+        let mut entries = Entries::new();
+        if release.is_some() {
+            load(&first, &mut entries, release);
+        }
+        let second = data(&[("general/A", "1"), (K, "2")]);
+        let world = World::new(&entries);
+        let lists = Plan::new(&second, &world, false).lists_of_both();
+        let (entry, parts) = released(&second, 2);
+        let pending = entry.put_pending(world.legacy);
+        apply(&mut entries, [pending]);
+        apply(&mut entries, puts(2, parts));
+        apply(&mut entries, lists);
+        set(&mut entries, K, "hand");
+        let found = Plan::new(&first, &World::new(&entries), true);
+        assert_eq!((keys(&found.by_hand), found.deleted.len()), (vec![K], 0));
+        let found = plan(&data(&[("general/A", "1"), (K, "3")]), &entries);
+        assert_eq!(drift(&found), [(K, Drift::Put)]);
+        // What it has written is.
+        set(&mut entries, K, "2");
+        assert_eq!(keys(&plan(&first, &entries).deleted), [K]);
     }
 }
 

@@ -8,7 +8,7 @@ use etcstack_store::{LOAD_MARK, View};
 
 use super::lists::{self, LOADED, Lists};
 use crate::history::{CURRENT, Entry, GENERATION, History, PENDING};
-use crate::release::{Data, part_keys, unpack};
+use crate::release::{Data, part_keys, unpack, unpack_found};
 
 /// What a load reads: all keys, the lists, the history, and the data of the current release and of
 /// loads that have died; but nothing of the releases before them.
@@ -27,9 +27,24 @@ pub(crate) fn view() -> View {
 enum Base {
     /// There is no release yet.
     None,
-    /// There is one, but its data is gone or damaged.
+    /// There is one, but its data, or the record of which one it is, is gone or damaged.
     Unknown,
     Known(Data),
+}
+
+/// A load that is not complete.
+#[derive(Debug)]
+struct Begun {
+    /// What it was to write.
+    data: Data,
+    /// What of that it found there already, put by hands.
+    found: BTreeSet<String>,
+}
+
+impl Begun {
+    fn of(entry: &Entry, entries: &Entries) -> Option<Self> {
+        Some(Self { data: unpack(entry, entries)?, found: unpack_found(entry, entries)? })
+    }
 }
 
 /// A state of the store, understood.
@@ -40,8 +55,8 @@ pub(crate) struct World<'a> {
     /// The lists of each service.
     pub(super) lists: BTreeMap<String, Lists>,
     base: Base,
-    /// What loads that are not complete were to write, as far as it is all there.
-    pending: BTreeMap<u64, Data>,
+    /// Loads that are not complete, as far as their records are all there.
+    pending: BTreeMap<u64, Begun>,
     /// Whether a listed key is a load's own whatever it holds.
     pub(crate) legacy: bool,
 }
@@ -51,6 +66,7 @@ impl<'a> World<'a> {
         let history = History::of(entries);
         let lists = lists::read(entries);
         let base = match (history.current, history.current()) {
+            (None, _) if history.is_current_lost(entries) => Base::Unknown,
             (None, _) => Base::None,
             (Some(_), entry) => {
                 entry.and_then(|entry| unpack(entry, entries)).map_or(Base::Unknown, Base::Known)
@@ -63,7 +79,7 @@ impl<'a> World<'a> {
             && !lists.is_empty()
             && (died.is_empty() || died.values().any(|entry| entry.legacy));
         let pending =
-            died.iter().filter_map(|(number, entry)| Some((*number, unpack(entry, entries)?)));
+            died.iter().filter_map(|(number, entry)| Some((*number, Begun::of(entry, entries)?)));
         let pending = pending.collect();
         Self { entries, history, lists, base, pending, legacy }
     }
@@ -98,7 +114,24 @@ impl<'a> World<'a> {
     pub(super) fn loaded(&self) -> BTreeSet<&'a str> {
         // The lists borrow from nobody; their keys in the store do.
         let listed = self.lists.values().flat_map(|lists| &lists.keys);
-        listed.filter_map(|key| self.entries.get_key_value(key)).map(|(key, _)| &**key).collect()
+        let found = listed.filter_map(|key| self.entries.get_key_value(key));
+        found
+            .filter(|(key, value)| !self.is_only_planned(key, value))
+            .map(|(key, _)| &**key)
+            .collect()
+    }
+
+    /// Whether a key is in its list only since a load that has died was to write it, and a hand was
+    /// faster.
+    fn is_only_planned(&self, key: &str, value: &[u8]) -> bool {
+        let in_no_release = match &self.base {
+            Base::Known(data) => !data.contains_key(key),
+            Base::None => !self.legacy,
+            Base::Unknown => false,
+        };
+        in_no_release
+            && self.pending.values().any(|begun| begun.data.contains_key(key))
+            && !self.is_ours(key, value)
     }
 
     /// Whether what a key holds was put there by a load, and not by a hand.
@@ -109,6 +142,7 @@ impl<'a> World<'a> {
             Base::Unknown => false,
             Base::None => self.legacy && self.lists.values().any(|lists| lists.keys.contains(key)),
         };
-        in_base || self.pending.values().any(holds)
+        let wrote = |begun: &Begun| holds(&begun.data) && !begun.found.contains(key);
+        in_base || self.pending.values().any(wrote)
     }
 }

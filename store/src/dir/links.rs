@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use etcstack_config::data::{is_beside, is_ignored};
+use etcstack_config::data::is_passed_over;
 
 use super::tree::DEEPEST;
 
@@ -22,8 +22,7 @@ pub(super) fn names(root: &Path) -> BTreeSet<PathBuf> {
 fn search(folder: &Path, depth: usize, names: &mut BTreeSet<PathBuf>) {
     let Ok(children) = std::fs::read_dir(folder) else { return };
     for child in children.flatten() {
-        let ignored = if depth == 0 { is_beside } else { is_ignored };
-        if child.file_name().to_str().is_some_and(ignored) {
+        if child.file_name().to_str().is_some_and(|name| is_passed_over(name, depth)) {
             continue;
         }
         let path = child.path();

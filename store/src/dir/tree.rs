@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use etcstack_config::Entries;
-use etcstack_config::data::{Data, Datum, is_beside, is_ignored};
+use etcstack_config::data::{Data, Datum, is_passed_over};
 use etcstack_config::problem::Place;
 
 use crate::StoreError;
@@ -52,7 +52,7 @@ fn walk(children: std::fs::ReadDir, parents: &mut Vec<String>, data: &mut Data) 
             data.problem(Place::file(&path), "the file's name is not UTF-8");
             continue;
         };
-        if is_ignored(name) || parents.is_empty() && is_beside(name) {
+        if is_passed_over(name, parents.len()) {
             continue;
         }
         parents.push(name.to_owned());

@@ -192,3 +192,15 @@ async fn an_abort_of_nothing_is_nothing() {
     assert!(text.contains("0 written"), "{text}");
     assert_eq!(etcd.revision().await, before);
 }
+
+/// There is nothing that it completes, and it does not say so.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abort_of_a_first_load_says_what_to_do() {
+    let etcd = Etcd::new().await;
+    etcd.put("_etcstack/load", "host 17 x").await;
+    let (code, text) = call(&etcd, &["load", "--abort"]).await;
+    assert_eq!(code, 66, "{text}");
+    assert!(text.contains("there is no complete release to go back to"), "{text}");
+    assert!(!text.contains("this one completes"), "{text}");
+    assert!(etcd.get("_etcstack/load").await.is_some());
+}

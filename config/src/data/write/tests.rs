@@ -96,6 +96,28 @@ fn names_that_are_in_the_way_of_one_another() {
     assert_eq!(paths, ["a/b.keys/f", "a/b/x", "keys/1.keys/f", "keys/2.keys", "keys/3.keys"]);
 }
 
+/// What stands beside the data under these names is passed over by who reads it.
+#[test]
+fn names_that_a_reader_passes_over_at_the_top() {
+    let pairs = [
+        ("catalog/s/f.conf/a/b", "1"),
+        ("catalog/s/note.txt", "text"),
+        ("general/A", "1"),
+        ("r/catalog/f.conf/a/b", "1"),
+        ("r/s/validate.toml", "text\n"),
+        ("validate.toml/s/f.conf/a/b", "1"),
+    ];
+    for (layout, inner) in
+        [(Layout::Overlays, "r/catalog/f.conf"), (Layout::Listings, "r/catalog.keys")]
+    {
+        let written = write(&pairs, layout);
+        let paths: Vec<_> = written.iter().map(|(path, _)| path.as_str()).collect();
+        let expected =
+            ["general/variables.conf", "keys/1.keys", "keys/2.keys", inner, "r/s/validate.toml"];
+        assert_eq!(paths, expected);
+    }
+}
+
 #[test]
 fn what_no_file_can_say_is_named_and_why() {
     let long = format!("general/{}", "A".repeat(256));
