@@ -96,19 +96,20 @@ pub(crate) fn run(args: &AccessArgs) -> ExitCode {
 async fn access(args: &AccessArgs) -> Result<ExitCode, AccessError> {
     let data = task::data(&args.dir)?;
     let extras = declared::read(task::directory(&args.dir), &args.also)?;
-    let store = args.store.open()?;
-    let auth = store.auth(args.start_timeout).ok_or(AccessError::NoEtcd)?;
+    let store = args.common.store.open()?;
+    let auth = store.auth(args.common.start_timeout).ok_or(AccessError::NoEtcd)?;
     let names = match &args.name_prefix {
         Some(cloud) => Names::new(cloud).map_err(AccessError::Usage)?,
         None => Names::of_store(auth.prefix()),
     };
-    let snapshot = store.snapshot(&View::everything().without(DATA), args.start_timeout).await?;
+    let snapshot =
+        store.snapshot(&View::everything().without(DATA), args.common.start_timeout).await?;
     if snapshot.entries.contains_key(LOAD_MARK) {
         return Err(AccessError::Loading);
     }
     let state = auth.state(|name| names.is_ours(name)).await?;
     let mut references = secrets::merged(&snapshot.entries, &data);
-    releases::add(&mut references, &store, &snapshot.entries, args.start_timeout).await?;
+    releases::add(&mut references, &store, &snapshot.entries, args.common.start_timeout).await?;
     let cloud = Cloud {
         prefix: auth.prefix(),
         names: &names,
@@ -125,7 +126,7 @@ async fn access(args: &AccessArgs) -> Result<ExitCode, AccessError> {
     execute(args, &auth, &state, &plan).await?;
     let is_enabled = is_enabled || (enable && args.apply);
     let report = Report::new(&plan, &kept, args.apply, is_enabled);
-    task::print(args.output, &report, &report.lines());
+    task::print(args.common.output, &report, &report.lines());
     if task::directory(&args.dir).is_none() && plan.revokes_variables(auth.prefix()) {
         task::warn(
             "without DIR nobody knows what .access.toml says: a variable that only it names is \

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod access;
+mod common;
 mod diff;
 mod explain;
 mod export;
@@ -25,6 +26,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 pub(crate) use self::access::AccessArgs;
+use self::common::Common;
 pub(crate) use self::diff::DiffArgs;
 pub(crate) use self::explain::ExplainArgs;
 pub(crate) use self::export::ExportArgs;
@@ -50,38 +52,21 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Writes what a directory of bootstrap-data says, and only what differs
-    #[command(after_long_help = load::HELP)]
-    Load(Box<LoadArgs>),
+    /// Says everything that is wrong with a directory of bootstrap-data, without a store
+    #[command(after_long_help = validate::HELP)]
+    Validate(ValidateArgs),
     /// Shows what a load would change, and which daemons it would reload or restart
     #[command(after_long_help = plan::HELP)]
     Plan(Box<PlanArgs>),
-    /// Lists the releases and what else was done to the store
-    #[command(after_long_help = history::HELP)]
-    History(Box<HistoryArgs>),
-    /// Shows what differs between two releases, or a release and the store now
-    #[command(after_long_help = diff::HELP)]
-    Diff(Box<DiffArgs>),
-    /// Loads the data of an earlier release again
-    #[command(after_long_help = rollback::HELP)]
-    Rollback(Box<RollbackArgs>),
-    /// Reduces what oslo-config-generator prints to the catalog that an image holds
-    #[command(after_long_help = CATALOG_HELP)]
-    Catalog(CatalogArgs),
+    /// Writes what a directory of bootstrap-data says, and only what differs
+    #[command(after_long_help = load::HELP)]
+    Load(Box<LoadArgs>),
     /// Shows how all agents are, or waits until they run on the newest configuration
     #[command(after_long_help = status::HELP)]
     Status(Box<StatusArgs>),
-    /// Makes, lists and replaces the secrets among the variables, and never prints one
-    Secrets(SecretsArgs),
-    /// Gives each service a user in etcd with just the rights that it needs
-    #[command(after_long_help = access::HELP)]
-    Access(Box<AccessArgs>),
     /// Tells all about a key: its value, who wrote it and when, and which replicas have it
     #[command(after_long_help = explain::HELP)]
     Explain(Box<ExplainArgs>),
-    /// Writes what the store holds as a directory of bootstrap-data
-    #[command(after_long_help = export::HELP)]
-    Export(Box<ExportArgs>),
     /// Prints what keys hold
     #[command(after_long_help = get::HELP)]
     Get(Box<GetArgs>),
@@ -91,15 +76,32 @@ pub(crate) enum Command {
     /// Removes keys by hand, checked and with a note in the history
     #[command(after_long_help = unset::HELP)]
     Unset(Box<UnsetArgs>),
+    /// Lists the releases and what else was done to the store
+    #[command(after_long_help = history::HELP)]
+    History(Box<HistoryArgs>),
+    /// Shows what differs between two releases, or a release and the store now
+    #[command(after_long_help = diff::HELP)]
+    Diff(Box<DiffArgs>),
+    /// Loads the data of an earlier release again
+    #[command(after_long_help = rollback::HELP)]
+    Rollback(Box<RollbackArgs>),
+    /// Writes what the store holds as a directory of bootstrap-data
+    #[command(after_long_help = export::HELP)]
+    Export(Box<ExportArgs>),
+    /// Makes, lists and replaces the secrets among the variables, and never prints one
+    Secrets(SecretsArgs),
+    /// Gives each service a user in etcd with just the rights that it needs
+    #[command(after_long_help = access::HELP)]
+    Access(Box<AccessArgs>),
+    /// Reduces what oslo-config-generator prints to the catalog that an image holds
+    #[command(after_long_help = CATALOG_HELP)]
+    Catalog(CatalogArgs),
     /// Writes the manual pages of all commands
     Man {
         /// The directory to write them to
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
-    /// Says everything that is wrong with a directory of bootstrap-data, without a store
-    #[command(after_long_help = validate::HELP)]
-    Validate(ValidateArgs),
     /// Prints completions for a shell
     Completions {
         /// The shell

@@ -17,8 +17,8 @@ pub(crate) fn run(args: &DiffArgs) -> ExitCode {
 }
 
 async fn diff(args: &DiffArgs) -> Result<(), LoadError> {
-    let store = args.store.open()?;
-    let timeout = args.start_timeout;
+    let store = args.common.store.open()?;
+    let timeout = args.common.start_timeout;
     let (from, before) = stored::release(&store, args.from, timeout).await?;
     let (to, after) = match args.to {
         Some(reference) => {
@@ -28,7 +28,7 @@ async fn diff(args: &DiffArgs) -> Result<(), LoadError> {
         None => (None, stored::now(&store, timeout).await?),
     };
     let difference = Difference::new(&entries(before), &after);
-    let text = match args.output {
+    let text = match args.common.output {
         Output::Json => {
             let mut json = difference.json(args.show_secrets);
             json["from"] = from.number.into();

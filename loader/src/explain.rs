@@ -113,11 +113,11 @@ async fn explain(args: &ExplainArgs) -> Result<(), ExplainError> {
     if matches!(parsed, Key::System(_)) {
         return Err(ExplainError::System(key));
     }
-    let store = args.store.open()?;
-    let read = read(&store, args.start_timeout).await?;
+    let store = args.common.store.open()?;
+    let read = read(&store, args.common.start_timeout).await?;
     let question = Question { args, key, parsed, settings, against };
     let explanation = question.answer(&store, &read).await?;
-    let text = match args.output {
+    let text = match args.common.output {
         Output::Text => explanation.to_string(),
         Output::Json => format!("{}\n", serde_json::json!(explanation)),
     };
@@ -173,7 +173,7 @@ impl Question<'_> {
     ) -> Result<Vec<Told>, StoreError> {
         let history = History::of(&read.snapshot.entries);
         let teller = Teller::new(read, &self.settings);
-        let mut origins = Origins::new(store, &history, read, self.args.start_timeout);
+        let mut origins = Origins::new(store, &history, read, self.args.common.start_timeout);
         let mut keys = Vec::new();
         for key in wanted {
             let written = origins.of(&key).await?;

@@ -73,7 +73,7 @@ pub(crate) fn run(args: &ExportArgs) -> ExitCode {
     run::to_end(async {
         let report = export(args).await?;
         // Whoever was to read it may have gone; what was done is done.
-        let _ = print(&report, args.output);
+        let _ = print(&report, args.common.output);
         Ok::<_, ExportError>(())
     })
 }
@@ -81,8 +81,8 @@ pub(crate) fn run(args: &ExportArgs) -> ExitCode {
 async fn export(args: &ExportArgs) -> Result<Report, ExportError> {
     // Before all else: what cannot be written need not be read.
     let folder = Folder::at(&args.dir, args.force)?;
-    let store = args.store.open()?;
-    let snapshot = read(&store, args.start_timeout).await?;
+    let store = args.common.store.open()?;
+    let snapshot = read(&store, args.common.start_timeout).await?;
     let written =
         write::files(&snapshot.entries, args.layout.into()).map_err(ExportError::Unsayable)?;
     if !args.partial && !written.left_out.0.is_empty() {

@@ -55,13 +55,13 @@ pub(crate) fn run(args: &GetArgs) -> ExitCode {
 }
 
 async fn get(args: &GetArgs) -> Result<(), GetError> {
-    let store = args.store.open()?;
+    let store = args.common.store.open()?;
     let snapshot = read(&store, args).await?;
     if snapshot.entries.contains_key(LOAD_MARK) {
         task::warn("a load is under way, or has died half-way: agents may not have seen this");
     }
     let found = find(&store, args, &snapshot.entries).await?;
-    let text = match (args.keys.as_slice(), args.output) {
+    let text = match (args.keys.as_slice(), args.common.output) {
         ([key], _) if !key.ends_with('/') => single(args, key, &snapshot)?,
         (_, Output::Text) => listing(&found, args.show_secrets).into_bytes(),
         (_, Output::Json) => objects(&found, args.show_secrets, snapshot.revision),
@@ -80,7 +80,7 @@ async fn read(store: &Store, args: &GetArgs) -> Result<Snapshot, StoreError> {
         args.keys.iter().filter(|key| !key.ends_with('/')).cloned().collect(),
     );
     let view = View::new(prefixes, move |_| keys.clone()).without(DATA);
-    store.snapshot(&view, args.start_timeout).await
+    store.snapshot(&view, args.common.start_timeout).await
 }
 
 fn folder(prefix: &str) -> String {
@@ -117,7 +117,7 @@ async fn find(store: &Store, args: &GetArgs, entries: &Entries) -> Result<Entrie
 /// What may have been meant; nothing where that may not be looked up.
 async fn hint(store: &Store, args: &GetArgs, key: &str) -> String {
     let view = View::everything().without(DATA);
-    let all = store.snapshot(&view, args.start_timeout).await;
+    let all = store.snapshot(&view, args.common.start_timeout).await;
     all.map_or_else(|_| String::new(), |all| near::hint(key, &all.entries))
 }
 
@@ -127,7 +127,7 @@ fn single(args: &GetArgs, key: &str, snapshot: &Snapshot) -> Result<Vec<u8>, Get
     if !args.show_secrets && is_secret(key, &String::from_utf8_lossy(&value)) {
         return Err(GetError::Secret(key.to_owned()));
     }
-    if args.output == Output::Json {
+    if args.common.output == Output::Json {
         let found = Entries::from([(key.to_owned(), value)]);
         return Ok(objects(&found, args.show_secrets, snapshot.revision));
     }

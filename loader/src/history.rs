@@ -334,9 +334,9 @@ impl History {
 /// The command.
 pub(crate) fn run(args: &HistoryArgs) -> ExitCode {
     crate::run::to_end(async {
-        let store = args.store.open()?;
-        let history = read(&store, args.start_timeout).await?;
-        show::print(&history, args.limit, args.output);
+        let store = args.common.store.open()?;
+        let history = read(&store, args.common.start_timeout).await?;
+        show::print(&history, args.limit, args.common.output);
         Ok::<_, crate::load::LoadError>(())
     })
 }

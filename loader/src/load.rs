@@ -106,17 +106,17 @@ pub(crate) async fn execute(
     message: Option<String>,
 ) -> Result<(), LoadError> {
     let job = Job {
-        store: args.store.open()?,
+        store: args.common.store.open()?,
         goal,
         author: args.note.author(),
         message: args.note.message.clone().or(message).unwrap_or_default(),
         rules: Rules { overwrite: args.overwrite, adopt: args.adopt },
         wait: !args.no_wait,
         keep: args.keep,
-        timeout: args.start_timeout,
+        timeout: args.common.start_timeout,
         id: own_id(),
     };
     let report = job.run().await?;
-    report::print(&report, args.output);
+    report::print(&report, args.common.output);
     Ok(())
 }

@@ -83,13 +83,13 @@ async fn preview(args: &PlanArgs) -> Result<ExitCode, PlanError> {
         environment: &[],
     };
     let (settings, against) = settings::read(&sources).map_err(PlanError::File)?;
-    let store = args.store.open()?;
-    let snapshot = store.snapshot(&plan::view(), args.start_timeout).await?;
+    let store = args.common.store.open()?;
+    let snapshot = store.snapshot(&plan::view(), args.common.start_timeout).await?;
     if let Some(mark) = snapshot.entries.get(LOAD_MARK) {
         return Err(PlanError::Loading(String::from_utf8_lossy(mark).into_owned()));
     }
     let preview = Preview::new(&data, &snapshot, args.overwrite, &settings, against);
-    let text = match args.output {
+    let text = match args.common.output {
         Output::Text => preview.text(args.show_secrets),
         Output::Json => format!("{}\n", preview.json(args.show_secrets)),
     };

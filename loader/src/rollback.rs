@@ -11,8 +11,8 @@ use crate::stored::release;
 /// The command.
 pub(crate) fn run(args: &RollbackArgs) -> ExitCode {
     crate::run::to_end(async {
-        let store = args.write.store.open()?;
-        let (entry, data) = release(&store, args.release, args.write.start_timeout).await?;
+        let store = args.write.common.store.open()?;
+        let (entry, data) = release(&store, args.release, args.write.common.start_timeout).await?;
         let message = format!("back to {}", entry.number);
         execute(&args.write, Goal::Release(Kind::Rollback, data), Some(message)).await
     })

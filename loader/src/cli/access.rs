@@ -1,12 +1,10 @@
 //! `access`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
-use etcstack_store::args::StoreArgs;
 
-use super::Output;
+use super::Common;
 
 pub(super) const HELP: &str = "\
 For each service of the store's keys and of the data, and its role, there is to be a user of etcd
@@ -93,20 +91,6 @@ pub(crate) struct AccessArgs {
     #[arg(long)]
     pub(crate) enable_auth: bool,
 
-    /// How to print the plan
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
-
-    /// How long to try when etcd does not answer
-    #[arg(
-        long,
-        env = "ETCSTACK_START_TIMEOUT",
-        value_name = "TIME",
-        default_value = "60s",
-        value_parser = etcstack_store::args::duration
-    )]
-    pub(crate) start_timeout: Duration,
-
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) common: Common,
 }

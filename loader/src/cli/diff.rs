@@ -1,11 +1,8 @@
 //! The options of `diff`.
 
-use std::time::Duration;
-
 use clap::Args;
-use etcstack_store::args::StoreArgs;
 
-use super::Output;
+use super::Common;
 use crate::history::Reference;
 
 pub(super) const HELP: &str = "\
@@ -39,20 +36,6 @@ pub(crate) struct DiffArgs {
     #[arg(long)]
     pub(crate) show_secrets: bool,
 
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
-
-    /// How long to try when the store does not answer
-    #[arg(
-        long,
-        env = "ETCSTACK_START_TIMEOUT",
-        value_name = "TIME",
-        default_value = "60s",
-        value_parser = etcstack_store::args::duration
-    )]
-    pub(crate) start_timeout: Duration,
-
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) common: Common,
 }

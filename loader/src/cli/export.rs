@@ -1,13 +1,11 @@
 //! The command line of `export`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use etcstack_config::data;
-use etcstack_store::args::StoreArgs;
 
-use super::Output;
+use super::Common;
 
 pub(crate) const HELP: &str = "\
 Loading what was exported, into the same store or into an empty one, gives each key the value that it
@@ -58,22 +56,8 @@ pub(crate) struct ExportArgs {
     #[arg(long)]
     pub(crate) partial: bool,
 
-    /// How to print what was done
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
-
-    /// How long to try when the store does not answer, and to wait for a load
-    #[arg(
-        long,
-        env = "ETCSTACK_START_TIMEOUT",
-        value_name = "TIME",
-        default_value = "60s",
-        value_parser = etcstack_store::args::duration
-    )]
-    pub(crate) start_timeout: Duration,
-
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) common: Common,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

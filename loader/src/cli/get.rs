@@ -1,11 +1,8 @@
 //! `get`: its arguments and its help.
 
-use std::time::Duration;
-
 use clap::Args;
-use etcstack_store::args::StoreArgs;
 
-use super::Output;
+use super::Common;
 
 pub(super) const HELP: &str = "\
 One key prints what it holds, alone, with a line break at the end. Several keys, or all below a
@@ -36,20 +33,6 @@ pub(crate) struct GetArgs {
     #[arg(long)]
     pub(crate) show_secrets: bool,
 
-    /// How to print what was found
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
-
-    /// How long to try when the store does not answer
-    #[arg(
-        long,
-        env = "ETCSTACK_START_TIMEOUT",
-        value_name = "TIME",
-        default_value = "60s",
-        value_parser = etcstack_store::args::duration
-    )]
-    pub(crate) start_timeout: Duration,
-
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) common: Common,
 }

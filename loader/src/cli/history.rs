@@ -1,11 +1,8 @@
 //! The options of `history`.
 
-use std::time::Duration;
-
 use clap::Args;
-use etcstack_store::args::StoreArgs;
 
-use super::Output;
+use super::Common;
 
 pub(super) const HELP: &str = "\
 The newest comes first, and a star stands at the current release. Under KEYS stands how many were
@@ -25,20 +22,6 @@ pub(crate) struct HistoryArgs {
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
 
-    /// How to print them
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
-
-    /// How long to try when the store does not answer
-    #[arg(
-        long,
-        env = "ETCSTACK_START_TIMEOUT",
-        value_name = "TIME",
-        default_value = "60s",
-        value_parser = etcstack_store::args::duration
-    )]
-    pub(crate) start_timeout: Duration,
-
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) common: Common,
 }

@@ -1,12 +1,10 @@
 //! The options of `load`, and those that it shares with what else writes releases.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
-use etcstack_store::args::StoreArgs;
 
-use super::{NoteArgs, Output};
+use super::{Common, NoteArgs};
 
 pub(super) const HELP: &str = "\
 The directory holds three forms:
@@ -81,22 +79,8 @@ pub(crate) struct WriteArgs {
     #[arg(long)]
     pub(crate) no_wait: bool,
 
-    /// How to print what was done
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
-
-    /// How long to try when the store does not answer
-    #[arg(
-        long,
-        env = "ETCSTACK_START_TIMEOUT",
-        value_name = "TIME",
-        default_value = "60s",
-        value_parser = etcstack_store::args::duration
-    )]
-    pub(crate) start_timeout: Duration,
-
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) common: Common,
 }
 
 /// One more than the release before, which a rollback goes to and a load compares with.

@@ -1,12 +1,10 @@
 //! The options of `plan`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
-use etcstack_store::args::StoreArgs;
 
-use super::Output;
+use super::Common;
 
 pub(super) const HELP: &str = "\
 Reads the directory as load does, and the store once, at one revision. Writes nothing; the right to
@@ -57,20 +55,6 @@ pub(crate) struct PlanArgs {
     #[arg(long)]
     pub(crate) show_secrets: bool,
 
-    /// How to print it
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
-
-    /// How long to try when the store does not answer
-    #[arg(
-        long,
-        env = "ETCSTACK_START_TIMEOUT",
-        value_name = "TIME",
-        default_value = "60s",
-        value_parser = etcstack_store::args::duration
-    )]
-    pub(crate) start_timeout: Duration,
-
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) common: Common,
 }

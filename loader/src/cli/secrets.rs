@@ -1,12 +1,10 @@
 //! `secrets`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use etcstack_store::args::StoreArgs;
 
-use super::{NoteArgs, Output};
+use super::{Common, NoteArgs};
 use crate::secrets::Kind;
 
 const GENERATE_HELP: &str = "\
@@ -161,25 +159,4 @@ pub(crate) struct ListArgs {
 
     #[command(flatten)]
     pub(crate) common: Common,
-}
-
-/// What every one of them has.
-#[derive(Args)]
-pub(crate) struct Common {
-    /// How to print the result
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
-
-    /// How long to try when the store does not answer
-    #[arg(
-        long,
-        env = "ETCSTACK_START_TIMEOUT",
-        value_name = "TIME",
-        default_value = "60s",
-        value_parser = etcstack_store::args::duration
-    )]
-    pub(crate) start_timeout: Duration,
-
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
 }

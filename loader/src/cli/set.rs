@@ -1,12 +1,10 @@
 //! `set`: its arguments and its help, and what it shares with `unset`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
-use etcstack_store::args::StoreArgs;
 
-use super::{NoteArgs, Output};
+use super::{Common, NoteArgs};
 use crate::validate::settings::Sources;
 
 pub(super) const HELP: &str = "\
@@ -100,22 +98,8 @@ pub(crate) struct HandArgs {
     #[arg(long, env = "ETCSTACK_RELEASE")]
     release: Option<String>,
 
-    /// How to print what was done
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
-
-    /// How long to try when the store does not answer
-    #[arg(
-        long,
-        env = "ETCSTACK_START_TIMEOUT",
-        value_name = "TIME",
-        default_value = "60s",
-        value_parser = etcstack_store::args::duration
-    )]
-    pub(crate) start_timeout: Duration,
-
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) common: Common,
 }
 
 impl HandArgs {

@@ -65,7 +65,7 @@ impl Change {
         force: bool,
         allow_unknown: bool,
     ) -> Result<Self, HandError> {
-        let store = args.store.open()?;
+        let store = args.common.store.open()?;
         if let Store::Dir(_) = store {
             return Err(HandError::Directory);
         }
@@ -81,7 +81,7 @@ impl Change {
             rules: Rules { settings, force, allow_unknown },
             store,
             signature: Signature::new(kind, &args.note, ""),
-            timeout: args.start_timeout,
+            timeout: args.common.start_timeout,
             dry_run: args.dry_run,
         })
     }
@@ -94,7 +94,7 @@ impl Change {
     /// Does it, prints what was done, and gives the exit code.
     pub(crate) async fn execute(&self, args: &HandArgs) -> Result<ExitCode, HandError> {
         let report = self.run().await?;
-        report.print(args.output);
+        report.print(args.common.output);
         let would = report.dry_run && report.is_something();
         Ok(if would { ExitCode::from(2) } else { ExitCode::SUCCESS })
     }

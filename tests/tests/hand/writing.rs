@@ -24,8 +24,7 @@ async fn set_and_unset_are_in_the_history() {
     stage.run(&["set", "general/HOST", "c", "--dry-run"]).await.is(2, &["nothing was written"]);
     stage.run(&["unset", "general/HOST", "--dry-run"]).await.is(2, &["deleted   general/HOST"]);
     let ended = stage.run(&["unset", "general/HOST", "general/HSOT"]).await;
-    ended
-        .is(66, &["general/HSOT: there is no such key; perhaps this is meant: general/HOST"]);
+    ended.is(66, &["general/HSOT: there is no such key; perhaps this is meant: general/HOST"]);
     assert_eq!(stage.etcd.revision().await, revision);
 
     stage.run(&["unset", "general/HOST", "general/E"]).await.is(0, &["entry 3 of the history"]);
