@@ -180,7 +180,7 @@ impl Bootstrap<'_> {
         if self.is_done(step, &record, &change) {
             return Ok(change);
         }
-        if occasion != Occasion::Start
+        if occasion == Occasion::Change
             && let Some(why) = record.failure_elsewhere(self.manifest, &change)
         {
             // The others need not do again what makes this a bad change.

@@ -53,8 +53,8 @@ impl fmt::Debug for Scope {
 pub enum VariableError {
     /// Neither `general/` nor the environment has it.
     #[error(
-        "unknown variable ${name}{}; set general/{name}, or, for a literal dollar, put one into \
-         general/DOLLAR and write ${{DOLLAR}}{name}",
+        "unknown variable ${name}{}; set general/{name}, have it in the agent's environment, or, for \
+         a literal dollar, put one into general/DOLLAR and write ${{DOLLAR}}{name}",
         used_by(.path)
     )]
     Unknown {

@@ -9,6 +9,7 @@ use crate::cli::{DiffArgs, Output};
 use crate::difference::Difference;
 use crate::load::LoadError;
 use crate::release::Data;
+use crate::sensitive::sensitive;
 use crate::stored;
 
 /// The command.
@@ -27,7 +28,9 @@ async fn diff(args: &DiffArgs) -> Result<(), LoadError> {
         }
         None => (None, stored::now(&store, timeout).await?),
     };
-    let difference = Difference::new(&entries(before), &after);
+    let before = entries(before);
+    let mut difference = Difference::new(&before, &after);
+    difference.hide(&sensitive(&[&before, &after], None));
     let text = match args.common.output {
         Output::Json => {
             let mut json = difference.json(args.show_secrets);

@@ -246,11 +246,12 @@ impl History {
     }
 
     /// The deletions of what is too old, if one more release is to be among those that are kept:
-    /// releases with their data, and what was noted before the oldest one.
+    /// releases with their data, and what was noted before the newest of those that go.
     pub(crate) fn prune(&self, keep: usize) -> Vec<Write> {
-        let kept = self.releases().rev().take(keep.saturating_sub(1));
-        let oldest = kept.map(|entry| entry.number).chain(self.current).min();
-        let old = self.entries.range(..oldest.unwrap_or_default()).map(|(_, entry)| entry);
+        let mut older = self.releases().rev().skip(keep.saturating_sub(1));
+        let older = older.find(|entry| self.current.is_none_or(|current| entry.number < current));
+        let Some(newest) = older.map(|entry| entry.number) else { return Vec::new() };
+        let old = self.entries.range(..=newest).map(|(_, entry)| entry);
         old.flat_map(|entry| entry.forget_data().chain([forget(entry)])).collect()
     }
 }
@@ -322,7 +323,7 @@ impl History {
                     return Ok(entry);
                 }
                 let s = if back == 1 { "" } else { "s" };
-                format!("there is no release {back} release{s} before the current one")
+                format!("there are not {back} release{s} before the current one")
             }
         };
         let kept: Vec<_> = self.releases().map(|entry| entry.number.to_string()).collect();

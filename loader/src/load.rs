@@ -5,12 +5,14 @@ mod progress;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod unknown;
 mod wait;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use etcstack_config::problem::Problems;
+use etcstack_config::validate::Names;
 use etcstack_store::{StoreError, read_data};
 use thiserror::Error;
 
@@ -20,6 +22,7 @@ use crate::history::Kind;
 use crate::plan::Rules;
 use crate::report;
 use crate::run::{self, Failure};
+use crate::validate::settings;
 
 /// Why a command has failed.
 #[derive(Debug, Error)]
@@ -96,7 +99,8 @@ async fn load(args: &LoadArgs) -> Result<(), LoadError> {
         let data = data.into_iter().map(|(key, datum)| (key, datum.value)).collect();
         Goal::Release(Kind::Load, data)
     };
-    execute(&args.write, goal, None).await
+    let environment = if args.abort { Names::default() } else { settings::environment(&args.dir) };
+    execute(&args.write, goal, None, &environment).await
 }
 
 /// Does it, and tells what was done.
@@ -104,6 +108,7 @@ pub(crate) async fn execute(
     args: &WriteArgs,
     goal: Goal,
     message: Option<String>,
+    environment: &Names,
 ) -> Result<(), LoadError> {
     let job = Job {
         store: args.common.store.open()?,
@@ -116,7 +121,8 @@ pub(crate) async fn execute(
         timeout: args.common.start_timeout,
         id: own_id(),
     };
-    let report = job.run().await?;
+    let mut report = job.run().await?;
+    report.unknown_variables.retain(|name| !environment.contain(name));
     report::print(&report, args.common.output);
     Ok(())
 }

@@ -22,6 +22,8 @@ pub(crate) struct Report {
     pub(crate) drift: BTreeMap<String, Drift>,
     /// Keys that no load has to do with.
     pub(crate) by_hand: BTreeSet<String>,
+    /// Variables that values refer to and that `general/` lacks.
+    pub(crate) unknown_variables: BTreeSet<String>,
     /// The store's revision afterwards.
     pub(crate) revision: i64,
     #[serde(skip)]
@@ -115,7 +117,17 @@ fn text(report: &Report) -> String {
     }
     if !by_hand.is_empty() {
         let (s, was) = if by_hand.len() == 1 { ("", "was") } else { ("s", "were") };
-        lines.push(format!("{} key{s} of no load {was} left alone", by_hand.len()));
+        let named = "--output json names them";
+        lines.push(format!("{} key{s} of no load {was} left alone ({named})", by_hand.len()));
+    }
+    let unknown = &report.unknown_variables;
+    if !unknown.is_empty() {
+        let names: Vec<_> = unknown.iter().map(|name| format!("${name}")).collect();
+        lines.push(format!(
+            "general/ lacks {}: agents that do not have them in their environment refuse what \
+             refers to them; etcstack-loader validate names the places",
+            names.join(", ")
+        ));
     }
     lines.join("\n") + "\n"
 }

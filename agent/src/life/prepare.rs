@@ -92,8 +92,14 @@ impl Life {
                 if let Some(turn) = turn {
                     self.turn = Some(turn);
                     // Whoever had it before may have left a mark.
-                    if let Ok(newest) = self.newest_state().await {
-                        self.see_mark(&newest);
+                    match self.newest_state().await {
+                        Ok(newest) => self.see_mark(&newest),
+                        Err(error) => {
+                            tracing::warn!(%error, "the turn is given back, and asked for anew");
+                            self.give_back_turn();
+                            self.step_on_next_turn(actions, next);
+                            return Ok(());
+                        }
                     }
                 }
                 if let Some(reason) = self.why_applied_is_bad() {
@@ -104,9 +110,7 @@ impl Life {
                 let restarts = actions.contains(&Action::Restart);
                 if restarts && self.takes_turns() && !self.has_turn() {
                     // It was lost while the steps were done.
-                    let turn = self.next_turn();
-                    let steps = Box::pin(async { Ok(Some(turn.await)) });
-                    self.stepping = Some(Stepping { then: Then::Act(actions), next, steps });
+                    self.step_on_next_turn(actions, next);
                     return Ok(());
                 }
                 self.act(&actions).await?;
@@ -118,6 +122,13 @@ impl Life {
             }
         }
         self.take_next(next).await
+    }
+
+    /// Goes on once it is our turn.
+    fn step_on_next_turn(&mut self, actions: Vec<Action>, next: Option<Snapshot>) {
+        let turn = self.next_turn();
+        let steps = Box::pin(async { Ok(Some(turn.await)) });
+        self.stepping = Some(Stepping { then: Then::Act(actions), next, steps });
     }
 
     async fn take_next(&mut self, next: Option<Snapshot>) -> Ending {
@@ -251,7 +262,8 @@ impl Preparation {
         let mut inputs = self.inputs.clone();
         let bootstrap = self.bootstrap();
         for step in change_steps(&manifest) {
-            let limit = step.timeout.unwrap_or(WAY_BACK);
+            // One that was cancelled may have to end first.
+            let limit = step.timeout.map_or(WAY_BACK, |limit| limit + WAY_BACK);
             let done = timeout(limit, bootstrap.try_once(step, &mut inputs, Occasion::Rollback));
             let why = match done.await {
                 Ok(Ok(_)) => continue,

@@ -211,7 +211,6 @@ impl Life {
         }
         if let Err(error) = apply(&differences, &mut self.undo) {
             self.reconciler.forget(&wanted, &error.path);
-            self.give_back_turn();
             self.try_again(snapshot, backoff, Refusal::Unwritable, &error.to_string());
             return Ok(());
         }

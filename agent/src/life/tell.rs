@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Ending, Life, Request};
 use crate::observe::SignalReason;
-use crate::supervise::{Due, Launch, LaunchError, Process, commands};
+use crate::supervise::{Due, Launch, LaunchError, commands};
 
 /// How soon a daemon is told again by a command that has failed.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -27,7 +27,6 @@ impl Life {
                     process.request_reload(revision);
                 }
             }
-            Request::Restart if self.stepping.is_some() => self.restart_all().await?,
             Request::Restart if self.takes_turns() && !self.has_turn() => {
                 self.wait_for_turn(None, None);
             }
@@ -74,6 +73,8 @@ impl Life {
             environment: self.exported.clone(),
             piped: true,
         };
+        // It may end while the command runs, and because of it.
+        let was_well = process.is_well();
         let mask = self.inputs.borrow().mask.clone();
         let on_line = |line: &str| tracing::info!(process = name, "{line}");
         let ran = commands::run(&self.children, &launch, Some(limit), &mask, on_line).await;
@@ -85,7 +86,6 @@ impl Life {
             }
             Err(why) => {
                 let reason = format!("the reload command of {name} failed: {why}");
-                let was_well = self.processes.0.get(number).is_some_and(Process::is_well);
                 // One that is not up yet, or has other troubles, is told once more.
                 if was_well && has_room && self.blamed && self.trial.is_none() && self.can_undo() {
                     return self.roll_back(reason, None, BTreeSet::from([number])).await;

@@ -112,7 +112,7 @@ impl Life {
         }
         // Whoever has ended by itself before, or was not ready, has another reason for that.
         let was_well = |number: &&usize| {
-            self.processes.0.get(**number).is_some_and(Process::is_well)
+            self.processes.0.get(**number).is_some_and(|process| !process.faltered)
                 && !self.unready.contains(*number)
         };
         self.blamable.extend(processes.iter().filter(was_well));
@@ -161,16 +161,18 @@ impl Life {
 
     /// The daemons on trial are well.
     fn passed(&mut self, processes: &BTreeSet<usize>) {
+        let mut all_up = true;
         for &number in processes {
             let Some(process) = self.processes.0.get_mut(number) else { continue };
             if process.child().is_none() {
                 // It is going to be started again, and to be on trial then.
+                all_up = false;
                 continue;
             }
             process.faltered = false;
             self.show_ready(number);
         }
-        if self.stepping.is_none() {
+        if self.stepping.is_none() && all_up {
             self.give_back_turn();
         }
         self.approve_if_told();

@@ -77,13 +77,17 @@ impl Life {
         let Some(waiting) = self.restarting.take() else { return Ok(()) };
         self.turn = Some(turn);
         self.show(State::Behind, None);
-        let Some(snapshot) = waiting.snapshot else { return self.restart_all().await };
-        let before = self.applied.clone();
+        let Some(snapshot) = waiting.snapshot else { return self.restart_as_asked().await };
+        let state = |life: &Self| life.applied.as_ref().map(|applied| applied.state.clone());
+        let before = state(self);
         let newest = match self.newest_state().await {
             Ok(newest) => newest,
             Err(error) => {
-                self.give_back_turn();
                 self.try_again(snapshot, waiting.backoff, Refusal::Unreadable, &error.to_string());
+                if waiting.asked {
+                    return self.restart_as_asked().await;
+                }
+                self.give_back_turn();
                 return Ok(());
             }
         };
@@ -95,15 +99,21 @@ impl Life {
         } else {
             self.see(newest, waiting.backoff).await
         };
-        let is_other = self.applied != before;
-        if waiting.asked && !is_other && ending.is_ok() {
-            return self.restart_all().await;
+        let is_other = state(self) != before;
+        if waiting.asked && !is_other && ending.is_ok() && self.has_turn() {
+            return self.restart_as_asked().await;
         }
         // An older trial may have no end.
         if self.stepping.is_none() && (self.trial.is_none() || !is_other) {
             self.give_back_turn();
         }
         ending
+    }
+
+    async fn restart_as_asked(&mut self) -> Ending {
+        self.restart_all().await?;
+        self.settle_state();
+        Ok(())
     }
 
     /// The state of the store as it is now.

@@ -31,7 +31,7 @@ Examples:
   etcstack-loader explain controller/glance/glance-api.conf/database/connection
   etcstack-loader explain general/RABBIT_HOST
   etcstack-loader explain controller/glance/glance-api.conf
-  etcstack-loader explain general/DEBUG --output json | jq .written";
+  etcstack-loader explain general/DEBUG --output json | jq '.keys[].written'";
 
 #[derive(Args)]
 pub(crate) struct ExplainArgs {

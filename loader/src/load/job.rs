@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use super::LoadError;
 use super::progress::Progress;
 use super::steps::{Change, End, Steps, undo};
+use super::unknown;
 use super::wait::{PAUSE, Waiting};
 use crate::history::{Entry, GENERATION, History, Kind, generation};
 use crate::plan::{self, Plan, Rules, World};
@@ -181,6 +182,7 @@ impl Job {
         let plan = Plan::new(data, &world, self.rules);
         let current = world.history.current().and_then(|entry| entry.digest.as_deref());
         report.see(&plan, snapshot.revision);
+        report.unknown_variables = unknown::variables(data, &plan, &snapshot.entries);
         // A release that cannot be read is replaced, so that the next load knows what is whose.
         let is_recorded = current == digest && !world.is_base_lost();
         if plan.is_empty() && !died && is_recorded {

@@ -66,7 +66,7 @@ impl Secret {
     fn line(&self) -> String {
         let places = match (self.store, &self.data) {
             (Some("loaded"), None) => "store (from a load)".to_owned(),
-            (Some(_), None) => "store".to_owned(),
+            (Some(_), None) => "store (by hand)".to_owned(),
             (None, Some(place)) => place.clone(),
             (Some(_), Some(place)) => format!("store, {place}"),
             (None, None) => "nowhere".to_owned(),

@@ -67,6 +67,11 @@ pub(crate) fn read(args: &Sources<'_>) -> Result<(Settings, Against), Problem> {
     Ok((settings, against))
 }
 
+/// The variables that agents have in their environment, as far as `validate.toml` can be read.
+pub(crate) fn environment(dir: &Path) -> Names {
+    Names::new(document(&dir.join(SETTINGS)).unwrap_or_default().environment)
+}
+
 fn document(path: &Path) -> Result<Document, Problem> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,

@@ -25,7 +25,7 @@ pub(super) fn explain(endpoint: &str, error: &etcd_client::Error) -> StoreError 
     let endpoint = endpoint.to_owned();
     let etcd_client::Error::GRpcStatus(status) = error else {
         let reason = match error {
-            etcd_client::Error::TransportError(error) => root_cause(error),
+            etcd_client::Error::TransportError(error) => with_hint(&endpoint, root_cause(error)),
             other => other.to_string(),
         };
         return StoreError::Unavailable { endpoint, reason };
@@ -48,8 +48,21 @@ pub(super) fn explain(endpoint: &str, error: &etcd_client::Error) -> StoreError 
         "InvalidArgument" | "ResourceExhausted" | "FailedPrecondition" | "Unimplemented" => {
             StoreError::Rejected { endpoint, reason: with_remedy(text) }
         }
-        _ => StoreError::Unavailable { endpoint, reason: root_cause(status) },
+        _ => {
+            let reason = with_hint(&endpoint, root_cause(status));
+            StoreError::Unavailable { endpoint, reason }
+        }
     }
+}
+
+/// A server that does not like our certificate may just hang up: in TLS 1.3 that comes after our
+/// side of the handshake (RFC 8446, section 2), and what it says of it may be lost.
+fn with_hint(endpoint: &str, reason: String) -> String {
+    let ends = ["connection closed", "broken pipe", "reset by peer", "handshake eof"];
+    if endpoint.starts_with("https:") && ends.iter().any(|end| reason.contains(end)) {
+        return format!("{reason}; does it speak TLS, and accept our certificate?");
+    }
+    reason
 }
 
 /// What etcd said, and what to do about it where that is known.

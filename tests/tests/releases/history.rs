@@ -77,7 +77,7 @@ r/s/f.conf
             66,
             "there is no release 9, or it is not kept any more; kept are: 1, 2, 3",
         ),
-        (&["diff", "-3"], 66, "there is no release 3 releases before the current one"),
+        (&["diff", "-3"], 66, "there are not 3 releases before the current one"),
         (&["diff", "x"], 64, "write a release's number"),
         (&["rollback", "0"], 64, "write a release's number"),
     ] {
