@@ -2,9 +2,11 @@
 
 use etcstack_tests::{PATIENCE, Process, eventually};
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::replica::{Manifest, RESTARTS, Replica, USUAL};
 use crate::stage::Stage;
+use crate::world::daemon_pid;
 
 /// All options of both files get this value.
 async fn set_all(stage: &Stage, value: usize) -> i64 {
@@ -100,6 +102,15 @@ async fn in_the_middle_of_many_changes() {
     }
 }
 
+/// A daemon that outlives its agent, until the end of the test.
+struct Orphan(Pid);
+
+impl Drop for Orphan {
+    fn drop(&mut self) {
+        let _ = kill(self.0, Signal::SIGKILL);
+    }
+}
+
 /// The record stands under a lease, which nobody keeps any more; and a daemon of its own does not
 /// hold it.
 #[tokio::test(flavor = "multi_thread")]
@@ -120,6 +131,7 @@ async fn its_record_goes_with_its_lease() {
     let lease = answer.kvs()[0].lease();
     let granted = client.lease_time_to_live(lease, None).await.unwrap().granted_ttl();
     assert!((1..=30).contains(&granted), "{granted} s is too long");
+    let _orphan = Orphan(daemon_pid(&process.lines()));
     kill(process.pid(), Signal::SIGKILL).unwrap();
     eventually("the record is gone", PATIENCE, async || stage.record(record).await.is_none()).await;
     assert_eq!(stage.etcd.leases().await, 0);
