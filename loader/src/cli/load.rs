@@ -13,7 +13,8 @@ The directory holds three forms:
   FOLDER/FILE             lines ROLE/SERVICE/FILE/SECTION/OPTION=value, whole keys
 
 Only what differs is written, and all of a load becomes visible to the agents at once. With mistakes
-in the data nothing is written, and all of them are named.
+in the form of the data nothing is written, and all of them are named. Whether options and their
+values are right is for `etcstack-loader validate` to say; variables that nobody has are named.
 
 What a hand has changed since the last load stays as it is and is reported as drift; --overwrite
 gives it the data's value, or deletes it if the data no longer has it. Keys that an earlier load wrote
