@@ -3,7 +3,7 @@
 use backon::ExponentialBackoff;
 use etcstack_config::key::escape;
 use etcstack_store::{LOAD_MARK, Snapshot, Store, StoreError, Turn, Turns};
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, Instant, sleep};
 
 use super::{Ending, Later, Life};
 use crate::observe::{Board, Refusal, State};
@@ -91,6 +91,8 @@ impl Life {
                 return Ok(());
             }
         };
+        // What the follower has read before this is older, and may still be on its way.
+        self.follow_at = Some(Instant::now());
         let is_loading = newest.entries.contains_key(LOAD_MARK);
         let ending = if is_loading {
             // Half of a load is no state.
