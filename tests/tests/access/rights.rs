@@ -78,8 +78,9 @@ async fn what_is_not_used_any_more_is_revoked_and_others_are_left_alone() {
     let (code, text) = stage.as_root(&["none", "--apply"]).await;
     assert_eq!(code, 0, "{text}");
     let lines: Vec<_> = text.lines().collect();
+    assert!(lines[0].starts_with("warning: without DIR"), "{text}");
     assert_eq!(
-        lines[..4],
+        lines[1..5],
         [
             "revoke  etcstack.controller.glance general/GLANCE_URL",
             "revoke  etcstack.controller.glance general/MYSQL_HOST",
