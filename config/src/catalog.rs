@@ -111,7 +111,31 @@ struct Reduced {
 struct Lean {
     format: u32,
     #[serde(default)]
-    options: Vec<CatalogOption>,
+    options: Vec<LeanOption>,
+}
+
+/// What tells a reload from a restart, and a secret.
+#[derive(Deserialize)]
+struct LeanOption {
+    group: String,
+    name: String,
+    #[serde(default)]
+    mutable: bool,
+    #[serde(default)]
+    secret: bool,
+    #[serde(default)]
+    single: bool,
+    #[serde(default)]
+    refers: Vec<String>,
+    #[serde(default)]
+    deprecated: Vec<(String, String)>,
+}
+
+impl From<LeanOption> for CatalogOption {
+    fn from(lean: LeanOption) -> Self {
+        let LeanOption { group, name, mutable, secret, single, refers, deprecated } = lean;
+        Self { group, name, mutable, secret, single, refers, deprecated, ..Self::default() }
+    }
 }
 
 /// What both have.
@@ -143,13 +167,11 @@ impl Catalog {
         Ok(Self::new(file.options, file.templates, file.sections))
     }
 
-    /// Reads of the reduced form what tells a reload from a restart, and a secret: no templates, no
-    /// words for people.
+    /// Reads of the reduced form what tells a reload from a restart, and a secret: names, and no
+    /// types, templates or words for people.
     pub fn parse_lean(path: &Path, bytes: &[u8]) -> Result<Self, Problem> {
         let file: Lean = parse(path, bytes)?;
-        let lean =
-            |option| CatalogOption { rules: None, removal: None, help: String::new(), ..option };
-        Ok(Self::new(file.options.into_iter().map(lean), [], BTreeSet::new()))
+        Ok(Self::new(file.options.into_iter().map(CatalogOption::from), [], BTreeSet::new()))
     }
 
     /// Reduces what `oslo-config-generator --format json` printed. The path is for the message

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use etcstack_config::catalog::Catalog;
+use etcstack_config::catalog::{Catalog, CatalogOption};
 use etcstack_config::validate::Code;
 use etcstack_store::read_data;
 use etcstack_tests::binary;
@@ -47,6 +47,14 @@ fn the_catalogs_are_as_the_loader_writes_them() {
             let debug = catalog.find("DEFAULT", "debug").next().unwrap();
             assert!(debug.mutable && debug.single && !debug.help.is_empty());
             let lean = Catalog::parse_lean(&path, text.as_bytes()).unwrap();
+            for (lean, full) in lean.options().iter().zip(catalog.options()) {
+                let needed = |option: &CatalogOption| {
+                    let CatalogOption { group, name, refers, deprecated, .. } = option.clone();
+                    let flags = (option.mutable, option.secret, option.single);
+                    (group, name, refers, deprecated, flags)
+                };
+                assert_eq!(needed(lean), needed(full), "{}", path.display());
+            }
             assert_eq!(lean.options().len(), catalog.options().len());
         }
     }
