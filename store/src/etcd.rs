@@ -28,6 +28,8 @@ use tokio::sync::Mutex;
 use crate::view::{Edge, Span};
 use crate::{Credentials, Expect, LIMITS, Outcome, Snapshot, StoreError, View, Write};
 
+/// How etcd names the end of a range that has none.
+const NO_END: [u8; 1] = [0];
 /// A member that answers does so in milliseconds; one without a quorum never.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// A load of many services is read in one answer.
@@ -254,7 +256,7 @@ impl Session {
         known: &BTreeSet<String>,
         revision: i64,
     ) -> Result<Snapshot, StoreError> {
-        let spans = view.spans().into_iter().map(|span| self.span(&span));
+        let spans = self.spans(view);
         let keys = known.iter().map(|key| self.one(key));
         let mut snapshot = Snapshot { revision, entries: Entries::new() };
         let ranges: Vec<_> = spans.chain(keys).collect();
@@ -313,8 +315,14 @@ impl Session {
         Range { key: self.key(key), end: None }
     }
 
-    fn span(&self, span: &Span) -> Range {
-        Range { key: self.edge(&span.from), end: Some(self.edge(&span.to)) }
+    /// The spans of a view. Between two parts that it leaves out there may be no key, and etcd
+    /// takes no watch of such a range.
+    fn spans(&self, view: &View) -> impl Iterator<Item = Range> {
+        let range = |span: Span| {
+            let (key, end) = (self.edge(&span.from), self.edge(&span.to));
+            (end == NO_END || key < end).then_some(Range { key, end: Some(end) })
+        };
+        view.spans().into_iter().filter_map(range)
     }
 
     /// Where an edge stands, as etcd compares keys.
@@ -369,7 +377,7 @@ fn end_of(mut prefix: Vec<u8>) -> Vec<u8> {
             return prefix;
         }
     }
-    vec![0]
+    NO_END.to_vec()
 }
 
 impl Range {

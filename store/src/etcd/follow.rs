@@ -89,7 +89,7 @@ impl Watch {
         keys: &BTreeSet<String>,
         revision: i64,
     ) -> Result<Self, StoreError> {
-        let spans = view.spans().into_iter().map(|span| session.span(&span));
+        let spans = session.spans(view);
         let mut ranges = spans.chain(keys.iter().map(|key| session.one(key))).collect::<Vec<_>>();
         // A view of single keys only has no span.
         let others = ranges.split_off(ranges.len().min(1));

@@ -30,7 +30,7 @@ impl Session {
         snapshot: &Snapshot,
     ) -> Result<BTreeMap<String, i64>, StoreError> {
         let keys = view.keys(&snapshot.entries);
-        let spans = view.spans().into_iter().map(|span| self.span(&span));
+        let spans = self.spans(view);
         let ranges: Vec<_> = spans.chain(keys.iter().map(|key| self.one(key))).collect();
         let mut changed = BTreeMap::new();
         for chunk in ranges.chunks(LIMITS.operations) {

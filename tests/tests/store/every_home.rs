@@ -226,6 +226,14 @@ async fn what_is_left_out(mut home: Home) {
     let without = View::everything().without("r/s/");
     let expected = entries(&others.map(|key| (key, "0")));
     assert_eq!(snapshot(&home.store, &without).await, expected);
+    // Nothing is between these two: `0` follows `/`.
+    let touching = View::everything().without("r/s/").without("r/s0");
+    let mut watcher = Watcher::new(&home.store, touching);
+    assert_eq!(watcher.state().await, expected);
+    home.apply(&[put(a, "1"), put(others[0], "1")]).await;
+    watcher.until(others[0], "1").await;
+    home.apply(&[put(a, "0"), put(others[0], "0")]).await;
+    watcher.until(others[0], "0").await;
     // A longer prefix and a single key are asked for all the same.
     let key = View::new(vec!["r/".into()], move |_| [b.to_owned()].into()).without("r/s/");
     assert_eq!(snapshot(&home.store, &key).await, entries(&[(b, "0"), (others[1], "0")]));
