@@ -203,13 +203,15 @@ impl Preparation {
     }
 
     /// Does all steps, and those that follow a change again until they are done for what is on disk
-    /// at this moment: a change may come while they run.
+    /// at this moment: a change may come while they run. What a step itself writes is none.
     async fn all_steps(&self) {
         let manifest = self.manifest.clone();
         let mut inputs = self.inputs.clone();
+        let mut newer = self.inputs.clone();
         let bootstrap = self.bootstrap();
         let mut done: Vec<Option<String>> = vec![None; manifest.bootstrap.len()];
         loop {
+            newer.mark_unchanged();
             let mut all_done = true;
             for (step, done) in manifest.bootstrap.iter().zip(&mut done) {
                 let is_done = done.as_ref().is_some_and(|change| {
@@ -220,7 +222,7 @@ impl Preparation {
                     all_done = false;
                 }
             }
-            if all_done {
+            if all_done || !newer.has_changed().unwrap_or_default() {
                 return;
             }
         }

@@ -189,6 +189,21 @@ async fn a_change_during_the_first_one() {
     assert_eq!(replica.starts(&process), 1);
 }
 
+/// A step that writes into its own file would find a change at each run.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_first_one_writes_itself() {
+    let stage = Stage::loaded().await;
+    let record = text(&stage.path("record"));
+    let file = text(&stage.path("n1/etc/s.conf"));
+    let more = format!(
+        "[[bootstrap]]\nname = 'sync'\nonce_per = 'change'\nfiles = ['s.conf']\n\
+         command = ['sh', '-c', 'echo begin >> {record}; echo \"# $$\" >> {file}']\n"
+    );
+    let replica = Replica::new(&stage, "n1", Manifest { more: &more, ..USUAL });
+    let _process = replica.start(&[]).await;
+    assert_eq!(begun(&stage), 1);
+}
+
 /// What a step has prepared for the change is prepared anew for the files that come back.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rollback_takes_it_back() {
@@ -359,7 +374,9 @@ async fn a_change_that_has_failed_elsewhere_meanwhile() {
     second.state("rolled_back").await;
     eventually("it is marked", PATIENCE, async || stage.record(BAD).await.is_some()).await;
     assert_eq!(first.starts(&process), 1);
-    let knows = |status: &Value| status["revisions"]["seen"].as_i64() > Some(0);
+    let key = format!("_etcstack/{BAD}");
+    let marked = stage.etcd.client().await.get(key, None).await.unwrap().kvs()[0].mod_revision();
+    let knows = |status: &Value| status["revisions"]["seen"].as_i64() >= Some(marked);
     first.wait_for("reading on", knows).await;
     stage.write("go", "");
     first.state("rolled_back").await;
