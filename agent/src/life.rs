@@ -68,6 +68,7 @@ pub(crate) enum Request {
 }
 
 /// All that the agent remembers.
+#[allow(clippy::struct_excessive_bools)] // each says something of its own
 pub(crate) struct Life {
     store: Store,
     manifest: Arc<Manifest>,
@@ -117,6 +118,8 @@ pub(crate) struct Life {
     restarting: Option<Restarting>,
     /// The turn that we hold.
     turn: Option<Turn>,
+    /// This turn is for a restart of all, too, that somebody has asked for.
+    restart_asked: bool,
     /// A state that is good and could not be written yet.
     unwritten: Option<Unwritten>,
     /// When to follow the store anew, should following it have failed.
@@ -221,6 +224,7 @@ impl Life {
             trial: None,
             restarting: None,
             turn: None,
+            restart_asked: false,
             unwritten: None,
             follow_at: None,
             preparing: None,

@@ -196,7 +196,7 @@ impl Life {
         let mut actions = actions(&self.manifest, &differences);
         let other_environment = exported != self.exported
             && self.manifest.environment.on_change == OnEnvironment::Restart;
-        if other_environment {
+        if other_environment || self.restart_asked {
             actions.fill(Action::Restart);
         }
         let restarts = actions.contains(&Action::Restart);
@@ -219,6 +219,7 @@ impl Life {
             .filter(|change| change.other_bytes())
             .map(|change| change.path().display().to_string())
             .collect();
+        self.restart_asked = false;
         self.say_applied(revision, &files.join(" "), begun.elapsed());
         self.show_files(&wanted);
         self.reconciler.applied(wanted);

@@ -38,7 +38,7 @@ impl Life {
         snapshot: Option<Snapshot>,
         backoff: Option<ExponentialBackoff>,
     ) {
-        let asked = snapshot.is_none();
+        let asked = snapshot.is_none() || std::mem::take(&mut self.restart_asked);
         if let Some(waiting) = &mut self.restarting {
             waiting.asked |= asked;
             waiting.backoff = backoff;
@@ -77,6 +77,7 @@ impl Life {
         let Some(waiting) = self.restarting.take() else { return Ok(()) };
         self.turn = Some(turn);
         self.show(State::Behind, None);
+        self.restart_asked = waiting.asked;
         let Some(snapshot) = waiting.snapshot else { return self.restart_as_asked().await };
         let state = |life: &Self| life.applied.as_ref().map(|applied| applied.state.clone());
         let before = state(self);
@@ -84,7 +85,7 @@ impl Life {
             Ok(newest) => newest,
             Err(error) => {
                 self.try_again(snapshot, waiting.backoff, Refusal::Unreadable, &error.to_string());
-                if waiting.asked {
+                if self.restart_asked {
                     return self.restart_as_asked().await;
                 }
                 self.give_back_turn();
@@ -101,10 +102,11 @@ impl Life {
         } else {
             self.see(newest, waiting.backoff).await
         };
-        let is_other = state(self) != before;
-        if waiting.asked && !is_other && ending.is_ok() && self.has_turn() {
+        if self.restart_asked && ending.is_ok() && self.has_turn() {
+            // No state has brought it along.
             return self.restart_as_asked().await;
         }
+        let is_other = state(self) != before;
         // An older trial may have no end.
         if self.stepping.is_none() && (self.trial.is_none() || !is_other) {
             self.give_back_turn();
@@ -113,6 +115,7 @@ impl Life {
     }
 
     async fn restart_as_asked(&mut self) -> Ending {
+        self.restart_asked = false;
         self.restart_all().await?;
         self.settle_state();
         Ok(())

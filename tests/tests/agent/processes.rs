@@ -33,13 +33,18 @@ async fn run(stage: &Stage) -> Process {
 
 /// Waits until a revision has proved good.
 async fn settled(stage: &Stage, revision: i64) {
+    reached(stage, revision, "good").await;
+}
+
+/// Waits until a revision is what the agent says in its status.
+async fn reached(stage: &Stage, revision: i64, what: &str) {
     let socket = text(&stage.path("http"));
-    eventually(&format!("{revision} is good"), PATIENCE, async || {
+    eventually(&format!("{revision} is {what}"), PATIENCE, async || {
         let status = etcstack_tests::http(&socket, "GET", "/status").await;
         let status = status.map_err(|error| error.to_string())?.body;
         let parsed: serde_json::Value = serde_json::from_str(&status).unwrap();
-        let good = parsed["revisions"]["good"].as_i64();
-        if good >= Some(revision) { Ok(()) } else { Err(status) }
+        let reached = parsed["revisions"][what].as_i64();
+        if reached >= Some(revision) { Ok(()) } else { Err(status) }
     })
     .await;
 }
@@ -190,6 +195,28 @@ async fn a_restart_of_one_that_is_away() {
     })
     .await;
     assert_eq!(said(&process, "api started"), 1);
+}
+
+/// Somebody has asked for a restart of all, and a change that needs one of them restarted comes
+/// while they wait for their turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_all_that_a_change_of_one_joins() {
+    let stage = Stage::loaded().await;
+    manifest(&stage, "", "");
+    let text = stage.read("agent.toml");
+    stage.write("agent.toml", &format!("{text}\n[signals]\nUSR2 = 'restart'\n"));
+    let process = run(&stage).await;
+    settled(&stage, 0).await;
+    let mut client = stage.etcd.client().await;
+    let slot = "_etcstack/turns/controller/s/0";
+    client.put(slot, r#"{"holder":"elsewhere","since":0}"#, None).await.unwrap();
+    process.signal(Signal::SIGUSR2);
+    eventually("it waits", PATIENCE, async || count(&process, "elsewhere restarts now") == 1).await;
+    let revision = stage.set(&[("other.conf/x/a", Some("1"))]).await;
+    reached(&stage, revision, "seen").await;
+    client.delete(slot, None).await.unwrap();
+    settled(&stage, revision).await;
+    assert_eq!((said(&process, "api started"), said(&process, "worker started")), (2, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
