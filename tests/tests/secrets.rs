@@ -373,8 +373,8 @@ async fn the_list_and_a_load_under_way() {
     for (name, rest) in [
         ("CEPH_GLANCE_KEY", "external  nowhere; used by controller/glance"),
         ("FIXED_PASSWORD", "password  data/general/cloud.conf:3:1; used by controller/glance"),
-        ("GLANCE_DB_PASSWORD", "password  store; used by controller/glance"),
-        ("LOST_TOKEN", "password  store; used by no key"),
+        ("GLANCE_DB_PASSWORD", "password  store (by hand); used by controller/glance"),
+        ("LOST_TOKEN", "password  store (by hand); used by no key"),
     ] {
         let line = text.lines().find(|line| line.starts_with(name)).unwrap();
         assert!(line.ends_with(rest), "{line}");
