@@ -7,7 +7,6 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use etcstack_config::dialect::Dialect;
-use etcstack_config::document::check_name;
 use etcstack_config::key::{Key, OptionName};
 use etcstack_store::Snapshot;
 use tokio::time::Instant;
@@ -117,13 +116,10 @@ fn check_asked(
         }
         (Dialect::Text, None) => Ok(()),
         (_, None) => Err(usage(name, "it is set option by option; ask for FILE/SECTION/OPTION")),
-        (Dialect::Oslo, Some(OptionName { section, option })) => {
-            check_name(section.as_deref(), option).map_err(|message| usage(name, &message))
-        }
-        (other, Some(_)) => {
-            let message = format!("{name}: files in the {other} dialect are not read yet");
-            Err(Failure::new(65, message)) // EX_DATAERR
-        }
+        (dialect, Some(OptionName { section, option })) => dialect
+            .grammar()
+            .map_or(Ok(()), |grammar| grammar.check_name(section.as_deref(), option))
+            .map_err(|message| usage(name, &message)),
     }
 }
 

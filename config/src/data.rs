@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::dialect::Dialect;
-use crate::document::{Document, Value, check_name, join_values, normal_section, split_values};
+use crate::document::{Document, Grammar, Value, check_number, join_values, split_values};
 use crate::key::{FileName, GENERAL, Key, OptionName};
 use crate::problem::{Place, Problem, Problems};
 use crate::validate::{Code, Finding};
@@ -254,29 +254,27 @@ impl Data {
         if let Err(error) = Key::parse(&key.to_string()) {
             return self.fault(Place::file(path), Code::BadKey, error);
         }
-        match Dialect::by_name(&name.file) {
-            Dialect::Text => self.add(key, text, Marks::whole(path, text)),
-            Dialect::Oslo => self.oslo_overlay(&name, text, path),
-            other => self.fault(
-                Place::file(path),
-                Code::UnsupportedDialect,
-                format!(
-                    "{} is in the {other} dialect, in which overlays are not read yet; \
-                     list its options as whole keys in a file two levels deep",
-                    name.file
-                ),
-            ),
+        match Dialect::by_name(&name.file).grammar() {
+            None => self.add(key, text, Marks::whole(path, text)),
+            Some(grammar) => self.options(grammar, &name, text, path),
         }
     }
 
-    fn oslo_overlay(&mut self, name: &FileName, text: &str, path: &Path) {
-        let (document, errors) = Document::parse_leniently(text);
+    fn options(&mut self, grammar: &'static dyn Grammar, name: &FileName, text: &str, path: &Path) {
+        let (document, errors) = Document::parse_leniently(grammar, text);
         for error in errors {
             self.fault(Place::position(path, error.line, error.column), Code::Syntax, error);
         }
+        for (line, directive) in document.directives() {
+            let message = format!(
+                "\"{}\" is no option; an overlay holds options only",
+                directive.escape_debug()
+            );
+            self.fault(Place::position(path, line, 1), Code::Syntax, message);
+        }
         let mut options: BTreeMap<OptionName, (Vec<String>, Marks)> = BTreeMap::new();
         for found in document.assignments() {
-            let section = Some(normal_section(found.section));
+            let section = found.section.map(|name| grammar.normal_section(name).into_owned());
             let option = OptionName { section, option: found.option.to_owned() };
             let (values, marks) = options.entry(option).or_insert_with(|| {
                 let name = (found.line, found.column);
@@ -327,13 +325,14 @@ pub fn normal_key(key: &str) -> String {
 
 /// One key for each option: oslo.config does not tell `[LVM]` from `[lvm]`.
 fn normal(key: Key) -> Key {
-    match key {
-        Key::Option(file, OptionName { section: Some(section), option })
-            if Dialect::by_name(&file.file) == Dialect::Oslo =>
-        {
-            Key::Option(file, OptionName { section: Some(normal_section(&section)), option })
+    match (key, |file: &FileName| Dialect::by_name(&file.file).grammar()) {
+        (Key::Option(file, OptionName { section: Some(section), option }), grammar) => {
+            let normal =
+                grammar(&file).map(|grammar| grammar.normal_section(&section).into_owned());
+            let section = Some(normal.unwrap_or(section));
+            Key::Option(file, OptionName { section, option })
         }
-        key => key,
+        (key, _) => key,
     }
 }
 
@@ -356,15 +355,18 @@ fn check(key: &Key, value: &str) -> Result<(), Fault> {
     if let Some(at) = value.find('\0') {
         return Err((Code::BadValue, "its value holds a NUL byte".into(), Some(at)));
     }
-    if let (Dialect::Oslo, Key::Option(_, name)) = (dialect, key) {
+    if let (Some(grammar), Key::Option(_, name)) = (dialect.grammar(), key) {
         // Without a section it may be a plain file after all: its manifest decides.
         if name.section.is_some() {
-            check_name(name.section.as_deref(), &name.option)
+            grammar
+                .check_name(name.section.as_deref(), &name.option)
                 .map_err(|message| (Code::BadName, message, None))?;
         }
-        for lines in split_values(value) {
-            Value::from_lines(lines).map_err(|error| {
-                bad_value(format!("its value cannot stand in an oslo file: {error}"))
+        let values = split_values(value);
+        check_number(grammar, values.len()).map_err(bad_value)?;
+        for lines in values {
+            Value::from_lines(grammar, lines).map_err(|error| {
+                bad_value(format!("its value cannot stand in the file: {error}"))
             })?;
         }
     }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::document::{Grammar, Oslo};
+
 /// How a file is read by its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
@@ -12,18 +14,24 @@ pub enum Dialect {
     Configparser,
     /// MariaDB's option files.
     Mysql,
-    /// Options without sections: `rabbitmq.conf`, `rsyncd.conf`, `libvirtd.conf`.
+    /// Options without sections: `rabbitmq.conf`.
     Plain,
+    /// rsync's daemon: options of all modules, then modules.
+    Rsync,
+    /// libvirt's daemons: numbers, quoted texts and lists, without sections.
+    Libvirt,
     /// Any other text: the whole file, with variables filled in.
     Text,
 }
 
 impl Dialect {
-    const NAMES: [(&'static str, Self); 5] = [
+    const NAMES: [(&'static str, Self); 7] = [
         ("oslo", Self::Oslo),
         ("configparser", Self::Configparser),
         ("mysql", Self::Mysql),
         ("plain", Self::Plain),
+        ("rsync", Self::Rsync),
+        ("libvirt", Self::Libvirt),
         ("text", Self::Text),
     ];
 
@@ -31,7 +39,10 @@ impl Dialect {
     pub fn by_name(file: &str) -> Self {
         let name = file.rsplit('/').next().unwrap_or(file);
         match name {
-            "rabbitmq.conf" | "rsyncd.conf" | "libvirtd.conf" | "qemu.conf" => Self::Plain,
+            "rabbitmq.conf" => Self::Plain,
+            "rsyncd.conf" => Self::Rsync,
+            "libvirtd.conf" | "qemu.conf" => Self::Libvirt,
+            _ if name.starts_with("virt") && name.ends_with("d.conf") => Self::Libvirt,
             "swift.conf"
             | "proxy-server.conf"
             | "account-server.conf"
@@ -45,19 +56,16 @@ impl Dialect {
         }
     }
 
-    /// Appends what a variable holds, so that the file's reader gets just that text back.
-    ///
-    /// oslo.config reads `$$` and `\$` as one dollar, so that a backslash in front of `$$` would
-    /// take the first dollar for itself: there the other escape is the right one.
-    pub(crate) fn push_escaped(self, out: &mut String, text: &str) {
-        for character in text.chars() {
-            match (self, character) {
-                (Self::Oslo, '$') if out.ends_with('\\') => out.push('\\'),
-                (Self::Oslo, '$') => out.push('$'),
-                (Self::Configparser, '%') => out.push('%'),
-                _ => {}
-            }
-            out.push(character);
+    /// The rules of its reader; `None` for a text, in which nothing is an option.
+    pub fn grammar(self) -> Option<&'static dyn Grammar> {
+        match self {
+            Self::Oslo => Some(&Oslo),
+            Self::Configparser => None,
+            Self::Mysql => None,
+            Self::Plain => None,
+            Self::Rsync => None,
+            Self::Libvirt => None,
+            Self::Text => None,
         }
     }
 }
@@ -93,7 +101,9 @@ mod tests {
             ("glance-api-paste.ini", Dialect::Configparser),
             ("api-paste.ini", Dialect::Configparser),
             ("proxy-server.conf", Dialect::Configparser),
-            ("rsyncd.conf", Dialect::Plain),
+            ("rabbitmq.conf", Dialect::Plain),
+            ("rsyncd.conf", Dialect::Rsync),
+            ("virtqemud.conf", Dialect::Libvirt),
             ("my.cnf", Dialect::Mysql),
             ("policy.yaml", Dialect::Text),
             ("local_settings.py", Dialect::Text),
@@ -104,20 +114,5 @@ mod tests {
             assert_eq!(dialect.to_string().parse(), Ok(dialect));
         }
         assert!("ini".parse::<Dialect>().unwrap_err().contains("oslo"));
-    }
-
-    #[test]
-    fn escapes() {
-        for (dialect, text, escaped) in [
-            (Dialect::Oslo, "pa$word%", "pa$$word%"),
-            (Dialect::Oslo, r"a\$b", r"a\\$b"),
-            (Dialect::Oslo, "$$", "$$$$"),
-            (Dialect::Configparser, "pa$word%", "pa$word%%"),
-            (Dialect::Text, "pa$word%", "pa$word%"),
-        ] {
-            let mut out = String::new();
-            dialect.push_escaped(&mut out, text);
-            assert_eq!(out, escaped);
-        }
     }
 }

@@ -1,28 +1,45 @@
-//! A file in oslo.config's INI dialect that loses nothing: lines as they are, and what they mean.
+//! A file of options that loses nothing: lines as they are, and what they mean to its reader.
 //!
-//! The rules are those of oslo.config's `iniparser.py`: comments only in column 0, continuation
-//! lines start with a blank or tab, the first `:` or `=` separates, sections merge, an option may
-//! occur any number of times. Printing an unchanged document gives the first bytes back.
+//! What a line means is the matter of a [`Grammar`], one for each reader; how an option is set, and
+//! everything else left alone, is the same for all. Printing an unchanged document gives the first
+//! bytes back.
 
 mod edit;
-mod parse;
+mod grammar;
+mod oslo;
 mod value;
 
 use std::borrow::Cow;
 use std::fmt;
 
-pub use parse::SyntaxError;
-pub use value::{Unwritable, Value, join_values, split_values};
+use thiserror::Error;
+
+pub use grammar::Grammar;
+pub use oslo::{Oslo, check_name, normal_section};
+pub use value::{Unwritable, Value, check_number, join_values, split_values};
 
 /// A file of options, line by line. Lines that nobody edits stay slices of the text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Document<'a> {
+    grammar: &'static dyn Grammar,
     lines: Vec<Line<'a>>,
+}
+
+/// A line that its reader would not read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{message}")]
+pub struct SyntaxError {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column, counted in characters from 1.
+    pub column: usize,
+    /// What is wrong and what to do.
+    pub message: &'static str,
 }
 
 /// One line and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Line<'a> {
+pub struct Line<'a> {
     /// Without its end.
     text: Cow<'a, str>,
     /// `\n`, `\r\n`, `\r`, or nothing at the end of the file.
@@ -35,13 +52,17 @@ struct Line<'a> {
 enum Kind {
     Blank,
     Comment,
+    /// Something that the reader acts on and that is no option: it reads another file, say.
+    #[allow(dead_code)] // oslo.config knows none
+    Directive,
     Section {
         name: (usize, usize),
     },
-    /// The value starts behind the separator, blanks included.
+    /// The value starts behind the separator, blanks included, and ends before a comment, if there
+    /// is one. An option without a separator has its value at the name's end.
     Option {
         name: (usize, usize),
-        value_at: usize,
+        value: (usize, usize),
     },
     Continuation,
 }
@@ -55,13 +76,19 @@ impl Line<'_> {
         }
     }
 
-    /// The option's name and the start of its value, where this is an option.
-    fn option(&self) -> Option<(&str, usize)> {
+    /// The option's name, where this is an option.
+    fn option(&self) -> Option<&str> {
         match self.kind {
-            Kind::Option { name: (start, end), value_at } => {
-                Some((&self.text[start..end], value_at))
-            }
+            Kind::Option { name: (start, end), .. } => Some(&self.text[start..end]),
             _ => None,
+        }
+    }
+
+    /// The value as it stands behind the separator, where this is an option; else the whole line.
+    fn value(&self) -> &str {
+        match self.kind {
+            Kind::Option { value: (start, end), .. } => &self.text[start..end],
+            _ => &self.text,
         }
     }
 
@@ -70,18 +97,13 @@ impl Line<'_> {
         let offset = (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
         1 + self.text.get(..offset).unwrap_or(&self.text).chars().count()
     }
-
-    /// Whether this is the header of a section, whose name is given in its normal form.
-    fn opens(&self, normal: &str) -> Option<bool> {
-        self.section().map(|name| is_section(name, normal))
-    }
 }
 
-/// An option as oslo.config reads it.
+/// An option as its reader reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Assignment<'a> {
-    /// The section, spelled as in the file.
-    pub section: &'a str,
+    /// The section, spelled as in the file; `None` before the first one.
+    pub section: Option<&'a str>,
     /// The option.
     pub option: &'a str,
     /// The value, its lines joined with `\n`.
@@ -97,16 +119,24 @@ pub struct Assignment<'a> {
 }
 
 impl<'a> Document<'a> {
+    /// A document without lines.
+    pub fn empty(grammar: &'static dyn Grammar) -> Self {
+        Self { grammar, lines: Vec::new() }
+    }
+
     /// Reads a document, or says all that is wrong with it.
-    pub fn parse(text: &'a str) -> Result<Self, Vec<SyntaxError>> {
-        let (document, errors) = Self::parse_leniently(text);
+    pub fn parse(grammar: &'static dyn Grammar, text: &'a str) -> Result<Self, Vec<SyntaxError>> {
+        let (document, errors) = Self::parse_leniently(grammar, text);
         if errors.is_empty() { Ok(document) } else { Err(errors) }
     }
 
     /// Reads what can be read, and says what cannot. A bad line counts as a comment.
-    pub fn parse_leniently(text: &'a str) -> (Self, Vec<SyntaxError>) {
-        let (lines, errors) = parse::lines(text);
-        (Self { lines }, errors)
+    pub fn parse_leniently(
+        grammar: &'static dyn Grammar,
+        text: &'a str,
+    ) -> (Self, Vec<SyntaxError>) {
+        let (lines, errors) = grammar.lines(text);
+        (Self { grammar, lines }, errors)
     }
 
     /// The names of all sections, spelled as in the file, also of those without options.
@@ -114,36 +144,45 @@ impl<'a> Document<'a> {
         self.lines.iter().filter_map(Line::section)
     }
 
+    /// What the reader acts on besides options, each with its line, counted from 1.
+    pub fn directives(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.lines.iter().enumerate();
+        let directives = lines.filter(|(_, line)| line.kind == Kind::Directive);
+        directives.map(|(index, line)| (index + 1, line.text.trim()))
+    }
+
     /// All options in the order of the file; one that occurs twice comes twice.
     pub fn assignments(&self) -> Vec<Assignment<'_>> {
         let mut found: Vec<Assignment<'_>> = Vec::new();
-        let mut section = "";
+        let mut section = None;
         let mut section_at = (1, 1);
         for (index, line) in self.lines.iter().enumerate() {
             if let Some(name) = line.section() {
-                section = name;
+                section = Some(name);
                 section_at = (index + 1, line.column(name));
-            } else if let Some((option, value_at)) = line.option() {
-                let value = value::unquote(&line.text[value_at..]);
-                found.push(Assignment {
-                    section,
-                    option,
-                    value: value.to_owned(),
-                    line: index + 1,
-                    section_at,
-                    column: line.column(option),
-                    starts: vec![(index + 1, line.column(value))],
-                });
-            } else if line.kind == Kind::Continuation
-                && let Some(last) = found.last_mut()
-            {
-                let text = value::strip(&line.text);
-                last.value.push('\n');
-                last.value.push_str(text);
-                last.starts.push((index + 1, line.column(text)));
             }
+            let Some(option) = line.option() else { continue };
+            let lines = &self.lines[index..self.end_of_option(index)];
+            let start = |(more, line): (usize, &Line<'_>)| {
+                (index + 1 + more, line.column(self.grammar.part(line)))
+            };
+            found.push(Assignment {
+                section,
+                option,
+                value: self.grammar.value(lines),
+                line: index + 1,
+                section_at,
+                column: line.column(option),
+                starts: lines.iter().enumerate().map(start).collect(),
+            });
         }
         found
+    }
+
+    /// Behind the last line of the option that starts on this one.
+    fn end_of_option(&self, start: usize) -> usize {
+        let more = self.lines[start + 1..].iter();
+        start + 1 + more.take_while(|line| line.kind == Kind::Continuation).count()
     }
 }
 
@@ -155,56 +194,4 @@ impl fmt::Display for Document<'_> {
         }
         Ok(())
     }
-}
-
-/// The section as oslo.config compares it: in lower case, except `DEFAULT`.
-pub fn normal_section(section: &str) -> String {
-    if section == "DEFAULT" { section.to_owned() } else { section.to_lowercase() }
-}
-
-/// Whether a section is the one of this normal form, without making its own.
-fn is_section(section: &str, normal: &str) -> bool {
-    section == normal
-        || (section != "DEFAULT"
-            && if section.is_ascii() {
-                section.eq_ignore_ascii_case(normal) && normal != "DEFAULT"
-            } else {
-                section.to_lowercase() == normal
-            })
-}
-
-/// Checks that a section and an option can stand in a file and are read as what they are.
-///
-/// The message says which of the two is wrong and why.
-pub fn check_name(section: Option<&str>, option: &str) -> Result<(), String> {
-    let Some(section) = section else {
-        return Err("oslo.config reads no option before the first section; \
-                    use role/service/file/DEFAULT/option"
-            .into());
-    };
-    let shown = section.escape_debug();
-    if section.chars().any(|c| c.is_control() || matches!(c, '[' | ']')) {
-        return Err(format!(
-            "the section \"{shown}\" holds a line break, a control character or a bracket"
-        ));
-    }
-    if value::strip(section) != section || section.is_empty() {
-        return Err(format!("the section \"{shown}\" is empty, or starts or ends with a blank"));
-    }
-    if section != "DEFAULT" && section.eq_ignore_ascii_case("DEFAULT") {
-        return Err(format!("oslo.config ignores a section [{shown}]; write DEFAULT"));
-    }
-    let shown = option.escape_debug();
-    if option.chars().any(|c| c.is_control() || matches!(c, '=' | ':')) {
-        return Err(format!(
-            "the option \"{shown}\" holds a line break, a control character, '=' or ':'"
-        ));
-    }
-    if value::strip(option) != option || option.is_empty() {
-        return Err(format!("the option \"{shown}\" is empty, or starts or ends with a blank"));
-    }
-    if option.starts_with(['#', ';', '[']) {
-        return Err(format!("the option \"{shown}\" starts with '#', ';' or '['"));
-    }
-    Ok(())
 }

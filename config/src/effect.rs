@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::catalog::{Catalog, CatalogOption};
 use crate::dialect::Dialect;
-use crate::document::{Document, normal_section};
+use crate::document::{Document, Grammar, normal_section};
 pub(crate) use references::references;
 
 /// What a daemon has to do to run on the new text. Ordered: the strongest of several wins.
@@ -46,11 +46,14 @@ impl Change {
 /// Section in its normal form, and option.
 type Name = (String, String);
 
-/// A file as oslo.config reads it.
+/// A file as its reader reads it.
+#[derive(PartialEq)]
 struct Reading {
     values: BTreeMap<Name, Vec<String>>,
     /// As spelled: a program may ask for a list of them.
     sections: BTreeSet<String>,
+    /// What it reads besides.
+    directives: Vec<String>,
 }
 
 /// Compares two texts of a file as its reader reads them; `None` where there is no file.
@@ -63,10 +66,14 @@ pub fn effect(
     if old == new {
         return Change::default();
     }
-    let read = |text: Option<&[u8]>| text.and_then(Reading::of);
-    let (Dialect::Oslo, Some(old), Some(new)) = (dialect, read(old), read(new)) else {
+    let Some(grammar) = dialect.grammar() else { return Change::unknown() };
+    let read = |text: Option<&[u8]>| text.and_then(|text| Reading::of(grammar, text));
+    let (Some(old), Some(new)) = (read(old), read(new)) else {
         return Change::unknown();
     };
+    if dialect != Dialect::Oslo {
+        return if old == new { Change::default() } else { Change::unknown() };
+    }
     let nothing_known = Catalog::default();
     compare(&old, &new, catalog.unwrap_or(&nothing_known))
 }
@@ -192,15 +199,18 @@ fn targets(references: &[String], groups: &[&str]) -> BTreeSet<Name> {
 }
 
 impl Reading {
-    /// `None` where oslo.config would not read it.
-    fn of(text: &[u8]) -> Option<Self> {
-        let document = Document::parse(std::str::from_utf8(text).ok()?).ok()?;
+    /// `None` where its reader would not read it.
+    fn of(grammar: &'static dyn Grammar, text: &[u8]) -> Option<Self> {
+        let document = Document::parse(grammar, std::str::from_utf8(text).ok()?).ok()?;
         let mut values: BTreeMap<Name, Vec<String>> = BTreeMap::new();
         for found in document.assignments() {
-            let name = (normal_section(found.section), found.option.to_owned());
-            values.entry(name).or_default().push(found.value);
+            let section = found.section.map(|section| grammar.normal_section(section).into_owned());
+            let option = grammar.normal_option(found.option).into_owned();
+            values.entry((section.unwrap_or_default(), option)).or_default().push(found.value);
         }
-        Some(Self { values, sections: document.sections().map(str::to_owned).collect() })
+        let sections = document.sections().map(str::to_owned).collect();
+        let directives = document.directives().map(|(_, text)| text.to_owned()).collect();
+        Some(Self { values, sections, directives })
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::dialect::Dialect;
-use crate::document::{Document, Value, check_name, normal_section, split_values};
+use crate::document::{Document, Grammar, Unwritable, Value, check_number, split_values};
 use crate::key::OptionName;
 use crate::layers::{FileConfig, Sourced};
 use crate::problem::{Place, Problem, Problems};
@@ -51,20 +51,10 @@ pub fn render(
     if whole.is_none() && options.is_empty() {
         return Ok(default.map(|default| default.bytes.to_vec()));
     }
-    match inputs.dialect {
-        Dialect::Oslo => oslo(inputs, default).map(|text| Some(text.into_bytes())),
-        Dialect::Text => text(inputs, default).map(Some),
-        other => {
-            let problem = |sourced: &Sourced| {
-                Problem::key(
-                    &sourced.key,
-                    format!(
-                        "files in the {other} dialect are not written yet; \
-                     the file's whole text can be set where its manifest says dialect = \"text\""
-                    ),
-                )
-            };
-            Problems(whole.iter().chain(options.values()).map(problem).collect()).or_ok(None)
+    match inputs.dialect.grammar() {
+        None => text(inputs, default).map(Some),
+        Some(grammar) => {
+            render_options(inputs, grammar, default).map(|text| Some(text.into_bytes()))
         }
     }
 }
@@ -87,41 +77,50 @@ fn text(inputs: &FileInputs, default: Option<DefaultFile<'_>>) -> Result<Vec<u8>
     problems.or_ok(bytes)
 }
 
-fn oslo(inputs: &FileInputs, default: Option<DefaultFile<'_>>) -> Result<String, Problems> {
+fn render_options(
+    inputs: &FileInputs,
+    grammar: &'static dyn Grammar,
+    default: Option<DefaultFile<'_>>,
+) -> Result<String, Problems> {
     let mut problems = Problems::default();
     if let Some(whole) = &inputs.config.whole {
-        problems.0.push(Problem::key(
-            &whole.key,
-            "an oslo file is set option by option, at role/service/file/section/option; \
-             to set its whole text, say dialect = \"text\" in the manifest",
-        ));
+        let message = format!(
+            "a file of the dialect {} is set option by option, at \
+             role/service/file/section/option; to set its whole text, say dialect = \"text\" in \
+             the manifest",
+            inputs.dialect
+        );
+        problems.0.push(Problem::key(&whole.key, message));
     }
-    let mut document = problems.take(default_document(default)).unwrap_or_default();
-    let (winners, doubles) = winners(&inputs.config.options);
+    let document = problems.take(default_document(grammar, default));
+    let mut document = document.unwrap_or_else(|| Document::empty(grammar));
+    let (winners, doubles) = winners(grammar, &inputs.config.options);
     problems.0.extend(doubles);
     for (name, sourced) in winners {
-        if let Err(message) = check_name(name.section.as_deref(), &name.option) {
+        let section = name.section.as_deref();
+        let set = grammar.check_name(section, &name.option).and_then(|()| {
+            let (values, used) = values(&sourced.value, inputs.dialect, grammar, &inputs.scope)?;
+            let cannot = |error| unwritable(error, &used);
+            document.set(section, &name.option, &values).map_err(cannot)
+        });
+        if let Err(message) = set {
             problems.0.push(Problem::key(&sourced.key, message));
-            continue;
-        }
-        match oslo_values(&sourced.value, &inputs.scope) {
-            Ok(values) => {
-                document.set(name.section.as_deref().unwrap_or_default(), &name.option, &values);
-            }
-            Err(message) => problems.0.push(Problem::key(&sourced.key, message)),
         }
     }
     problems.or_ok(document.to_string())
 }
 
-fn default_document(default: Option<DefaultFile<'_>>) -> Result<Document<'_>, Problems> {
+fn default_document<'a>(
+    grammar: &'static dyn Grammar,
+    default: Option<DefaultFile<'a>>,
+) -> Result<Document<'a>, Problems> {
     let Some(DefaultFile { path, bytes }) = default else {
-        return Ok(Document::default());
+        return Ok(Document::empty(grammar));
     };
     let text = std::str::from_utf8(bytes).map_err(|error| {
         Problem::new(Place::not_utf8(path, bytes, error), "the default file is not UTF-8")
     })?;
-    Document::parse(text).map_err(|errors| {
+    Document::parse(grammar, text).map_err(|errors| {
         let at = |line, column| Place::position(path, line, column);
         Problems(
             errors
@@ -132,14 +131,16 @@ fn default_document(default: Option<DefaultFile<'_>>) -> Result<Document<'_>, Pr
     })
 }
 
-/// One key for each option, by oslo.config's idea of what is the same option.
-fn winners(
-    options: &BTreeMap<OptionName, Sourced>,
-) -> (Vec<(&OptionName, &Sourced)>, Vec<Problem>) {
+/// One key for each option, by the reader's idea of what is the same option.
+fn winners<'a>(
+    grammar: &dyn Grammar,
+    options: &'a BTreeMap<OptionName, Sourced>,
+) -> (Vec<(&'a OptionName, &'a Sourced)>, Vec<Problem>) {
     let mut problems = Vec::new();
-    let mut winners: BTreeMap<(Option<String>, &str), (&OptionName, &Sourced)> = BTreeMap::new();
+    let mut winners: BTreeMap<_, (&OptionName, &Sourced)> = BTreeMap::new();
     for (name, sourced) in options {
-        let same = (name.section.as_deref().map(normal_section), name.option.as_str());
+        let section = name.section.as_deref().map(|section| grammar.normal_section(section));
+        let same = (section, grammar.normal_option(&name.option));
         match winners.get(&same) {
             Some((_, earlier)) if earlier.layer == sourced.layer => {
                 problems.push(Problem::key(
@@ -156,47 +157,46 @@ fn winners(
     (winners.into_values().collect(), problems)
 }
 
-/// What a key holds, filled in, as the values of an option. The message never holds the value.
-fn oslo_values(text: &str, scope: &Scope) -> Result<Vec<Value>, String> {
-    split_values(text).into_iter().map(|lines| oslo_value(&lines, scope)).collect()
+/// What a key holds, filled in, as the values of an option, and the variables in them. The message
+/// never holds the value.
+fn values(
+    text: &str,
+    dialect: Dialect,
+    grammar: &dyn Grammar,
+    scope: &Scope,
+) -> Result<(Vec<Value>, Vec<String>), String> {
+    let split = split_values(text);
+    check_number(grammar, split.len())?;
+    let mut used = Vec::new();
+    let mut values = Vec::new();
+    for lines in split {
+        let mut filled = Vec::new();
+        for line in lines {
+            let pieces = scope.pieces(line, dialect).map_err(|error| error.to_string())?;
+            used.extend(pieces.iter().filter_map(|piece| piece.variable.clone()));
+            filled.extend(fill_lines(&pieces, grammar)?);
+        }
+        let value = Value::from_lines(grammar, filled).map_err(|error| unwritable(error, &used))?;
+        values.push(value);
+    }
+    Ok((values, used))
 }
 
-fn oslo_value(lines: &[&str], scope: &Scope) -> Result<Value, String> {
-    let mut filled = Vec::new();
-    let mut used = Vec::new();
-    for line in lines {
-        let pieces = scope.pieces(line, Dialect::Oslo).map_err(|error| error.to_string())?;
-        used.extend(pieces.iter().filter_map(|piece| piece.variable.clone()));
-        filled.extend(oslo_lines(&pieces)?);
-    }
-    Value::from_lines(filled).map_err(|error| {
-        let variables = if used.is_empty() {
-            String::new()
-        } else {
-            format!(" (it uses ${})", used.join(", $"))
-        };
-        format!("its value cannot stand in an oslo file: {error}{variables}")
-    })
+fn unwritable(error: Unwritable, used: &[String]) -> String {
+    let variables =
+        if used.is_empty() { String::new() } else { format!(" (it uses ${})", used.join(", $")) };
+    format!("its value cannot stand in the file: {error}{variables}")
 }
 
 /// Puts the pieces of one line together. A variable may hold several lines: they continue the
 /// value, since what a variable holds is data and starts no option of its own.
-fn oslo_lines(pieces: &[Piece]) -> Result<Vec<String>, String> {
+fn fill_lines(pieces: &[Piece], grammar: &dyn Grammar) -> Result<Vec<String>, String> {
     let mut lines = vec![String::new()];
     let mut after_variable = None;
     for piece in pieces {
         let Some(line) = lines.last_mut() else { break };
         let Some(variable) = &piece.variable else {
-            if let Some(before) = after_variable.take()
-                && line.ends_with('\\')
-                && piece.text.starts_with('$')
-            {
-                return Err(format!(
-                    "${before} ends in a backslash, which oslo.config would take together with the \
-                     dollar behind it; put something between the two"
-                ));
-            }
-            line.push_str(&piece.text);
+            grammar.push_text(line, &piece.text, after_variable.take())?;
             continue;
         };
         for (index, part) in piece.text.split('\n').enumerate() {
@@ -204,10 +204,12 @@ fn oslo_lines(pieces: &[Piece]) -> Result<Vec<String>, String> {
                 lines.push(String::new());
             }
             if let Some(line) = lines.last_mut() {
-                Dialect::Oslo.push_escaped(line, part);
+                grammar
+                    .push_variable(line, part)
+                    .map_err(|why| format!("what ${variable} holds {why}"))?;
             }
         }
-        after_variable = Some(variable);
+        after_variable = Some(variable.as_str());
     }
     Ok(lines)
 }

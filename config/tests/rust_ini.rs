@@ -28,9 +28,9 @@ fn second_opinion(text: &str) -> Vec<(String, String, String)> {
 }
 
 fn ours(text: &str) -> Vec<(String, String, String)> {
-    let document = Document::parse(text).unwrap();
+    let document = Document::parse(&etcstack_config::document::Oslo, text).unwrap();
     let own = |a: etcstack_config::document::Assignment<'_>| {
-        (a.section.to_owned(), a.option.to_owned(), a.value)
+        (a.section.unwrap().to_owned(), a.option.to_owned(), a.value)
     };
     document.assignments().into_iter().map(own).collect()
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use etcstack_config::Entries;
 use etcstack_config::dialect::Dialect;
-use etcstack_config::document::{Document, normal_section};
+use etcstack_config::document::Document;
 use etcstack_config::key::{Key, OptionName, variable_key};
 use etcstack_config::layers::{FileConfig, Layers, Sourced};
 use etcstack_config::problem::{Place, Problem, Problems};
@@ -142,11 +142,13 @@ impl Question<'_> {
 
     /// Whether two names are the same option to the file's reader.
     fn same(&self, one: &OptionName, other: &OptionName) -> bool {
-        let normal = |section: &Option<String>| match (self.dialect, section) {
-            (Dialect::Oslo, Some(section)) => Some(normal_section(section)),
-            _ => section.clone(),
+        let Some(grammar) = self.dialect.grammar() else { return one == other };
+        let option = |name: &OptionName| grammar.normal_option(&name.option).into_owned();
+        let section = |name: &OptionName| {
+            let section = name.section.as_deref();
+            section.map(|section| grammar.normal_section(section).into_owned())
         };
-        one.option == other.option && normal(&one.section) == normal(&other.section)
+        option(one) == option(other) && section(one) == section(other)
     }
 
     /// The variables that the value may refer to.
@@ -179,18 +181,15 @@ impl Question<'_> {
         let Some(wanted) = self.option else {
             return if text.is_empty() { Vec::new() } else { vec![(text.to_owned(), 1)] };
         };
-        if self.dialect != Dialect::Oslo {
-            return Vec::new();
-        }
-        let (document, _) = Document::parse_leniently(text);
-        let section = |name: &str| (!name.is_empty()).then(|| name.to_owned());
+        let Some(grammar) = self.dialect.grammar() else { return Vec::new() };
+        let (document, _) = Document::parse_leniently(grammar, text);
         let is_wanted = |found: &OptionName| self.same(wanted, found);
         document
             .assignments()
             .into_iter()
             .filter(|found| {
                 let option = found.option.to_owned();
-                is_wanted(&OptionName { section: section(found.section), option })
+                is_wanted(&OptionName { section: found.section.map(str::to_owned), option })
             })
             .map(|found| (found.value, found.line))
             .collect()

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::{Data, check, is_passed_over, normal};
 use crate::Entries;
 use crate::dialect::Dialect;
-use crate::document::{Value, join_values, split_values};
+use crate::document::{Document, Grammar, Value, check_number, join_values, split_values};
 use crate::key::{FileName, GENERAL, Key, OptionName};
 use crate::problem::{Problem, Problems};
 use crate::variables::{Scope, VariableError};
@@ -180,7 +180,7 @@ impl Writer {
 
     fn text(&mut self, key: &str, file: &FileName, value: &str) -> Result<(), String> {
         let dialect = Dialect::by_name(&file.file);
-        if dialect == Dialect::Text
+        if dialect.grammar().is_none()
             && let Some(path) = path_of(file)
             && self.tree.claim(&path)
         {
@@ -215,20 +215,23 @@ impl Writer {
     }
 
     fn overlay(&mut self, file: &FileName, option: &OptionName, value: &str) -> bool {
-        let Some(section) = &option.section else { return false };
-        if Dialect::by_name(&file.file) != Dialect::Oslo {
+        let Some(grammar) = Dialect::by_name(&file.file).grammar() else { return false };
+        let section = option.section.as_deref();
+        if grammar.check_name(section, &option.option).is_err() {
             return false;
         }
-        let Some(lines) = overlay_lines(&option.option, value) else { return false };
+        let Some(lines) = overlay_lines(grammar, &option.option, value) else { return false };
         let Some(path) = path_of(file) else { return false };
         if !self.tree.claim(&path) {
             return false;
         }
         let before = self.sections.get(&path);
-        if before != Some(section) {
+        if let Some(section) = section
+            && before.map(String::as_str) != Some(section)
+        {
             let blank = if before.is_some() { "\n" } else { "" };
             self.tree.append(&path, &format!("{blank}[{section}]\n"));
-            self.sections.insert(path.clone(), section.clone());
+            self.sections.insert(path.clone(), section.to_owned());
         }
         self.tree.append(&path, &lines);
         true
@@ -325,24 +328,20 @@ fn line(key: &str, value: &str) -> Option<String> {
 }
 
 /// The lines of an overlay that read back as just this.
-fn overlay_lines(option: &str, value: &str) -> Option<String> {
-    let values = split_values(value).into_iter().map(Value::from_lines);
-    let values: Vec<Value> = values.collect::<Result<_, _>>().ok()?;
+fn overlay_lines(grammar: &'static dyn Grammar, option: &str, value: &str) -> Option<String> {
+    let split = split_values(value).into_iter();
+    let values: Result<Vec<_>, _> = split.map(|lines| Value::from_lines(grammar, lines)).collect();
+    let values = values.ok()?;
+    check_number(grammar, values.len()).ok()?;
     let texts: Vec<_> = values.iter().map(Value::text).collect();
     if join_values(&texts).ok()? != value {
         return None;
     }
-    let mut lines = String::new();
-    for value in values {
-        let first = value.first_line();
-        let blank = if first.is_empty() { "" } else { " " };
-        lines.extend([option, " =", blank, &first, "\n"]);
-        for other in value.other_lines() {
-            lines.push_str(&other);
-            lines.push('\n');
-        }
-    }
-    Some(lines)
+    let mut overlay = Document::empty(grammar);
+    let section = (!grammar.opening().is_empty()).then_some("section");
+    overlay.set(section, option, &values).ok()?;
+    let text = overlay.to_string();
+    Some(text.strip_prefix(grammar.opening()).unwrap_or(&text).to_owned())
 }
 
 /// Why no form can say an option's value.

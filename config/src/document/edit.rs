@@ -2,52 +2,74 @@
 
 use std::ops::Range;
 
-use super::{Document, Kind, Line, Value, normal_section, value};
+use super::value::strip_end;
+use super::{Document, Kind, Line, Unwritable, Value, value};
 
 impl<'a> Document<'a> {
     /// Gives an option these values, in place where it stands already.
     ///
     /// Otherwise its commented default makes room for it; a new option goes to the end of its
     /// section, a new section to the end of the file. Values that are there already change nothing.
-    /// The names must have passed [`check_name`](super::check_name).
-    pub fn set(&mut self, section: &str, option: &str, values: &[Value]) {
-        let wanted = normal_section(section);
-        let places = self.places(&wanted, option);
+    /// The names must have passed [`Grammar::check_name`](super::Grammar::check_name). What would
+    /// not be read back as just this is refused, and changes nothing.
+    pub fn set(
+        &mut self,
+        section: Option<&str>,
+        option: &str,
+        values: &[Value],
+    ) -> Result<(), Unwritable> {
+        let wanted = section.map(|section| self.grammar.normal_section(section).into_owned());
+        let wanted = wanted.as_deref();
+        let places = self.places(wanted, option);
         if !places.is_empty() {
-            self.replace(&places, option, values);
-        } else if let Some(line) = self.commented_default(&wanted, option) {
-            let prefix = uncommented_prefix(&self.lines[line].text);
-            let lines = self.written(option, values, Some(&prefix));
-            self.splice(line..line + 1, lines);
-        } else if let Some(end) = self.end_of_section(&wanted) {
-            let lines = self.written(option, values, None);
-            self.splice(end..end, lines);
-        } else {
-            self.append_section(section, option, values);
+            return self.replace(&places, option, values);
         }
+        let own = self.prefix_of(option);
+        if let Some(line) = self.commented_default(wanted, option) {
+            let prefix = self.uncommented_prefix(&self.lines[line].text);
+            let lines = self.written(option, values, &prefix, "")?;
+            self.splice(line..line + 1, lines);
+        } else if let Some(end) = self.end_of_section(wanted) {
+            let lines = self.written(option, values, &own, "")?;
+            self.splice(end..end, lines);
+        } else if let Some(section) = section {
+            let lines = self.written(option, values, &own, "")?;
+            self.append_section(section, lines);
+        }
+        Ok(())
+    }
+
+    /// Walks through the lines that stand in a section, given in its normal form; `None` is what
+    /// stands before the first one.
+    fn inside(&self, wanted: Option<&str>) -> impl Iterator<Item = (usize, &Line<'a>)> {
+        let mut inside = wanted.is_none();
+        self.lines.iter().enumerate().filter(move |(_, line)| {
+            if let Some(name) = line.section() {
+                inside = wanted.is_some_and(|wanted| self.grammar.is_section(name, wanted));
+            }
+            inside
+        })
     }
 
     /// The lines of each occurrence of an option.
-    fn places(&self, wanted: &str, option: &str) -> Vec<Range<usize>> {
-        let mut places: Vec<Range<usize>> = Vec::new();
-        let mut inside = false;
-        for (index, line) in self.lines.iter().enumerate() {
-            if let Some(opens) = line.opens(wanted) {
-                inside = opens;
-            } else if inside && line.option().is_some_and(|(name, _)| name == option) {
-                places.push(index..index + 1);
-            } else if line.kind == Kind::Continuation
-                && let Some(last) = places.last_mut().filter(|last| last.end == index)
-            {
-                last.end += 1;
-            }
-        }
-        places
+    fn places(&self, wanted: Option<&str>, option: &str) -> Vec<Range<usize>> {
+        let normal = self.grammar.normal_option(option);
+        let is_it = |line: &Line<'_>| {
+            line.option().is_some_and(|name| self.grammar.normal_option(name) == normal)
+        };
+        let found = self.inside(wanted).filter(|(_, line)| is_it(line));
+        found.map(|(index, _)| index..self.end_of_option(index)).collect()
     }
 
     /// Writes one value over each occurrence; more values follow the last, spare places go.
-    fn replace(&mut self, places: &[Range<usize>], option: &str, values: &[Value]) {
+    fn replace(
+        &mut self,
+        places: &[Range<usize>],
+        option: &str,
+        values: &[Value],
+    ) -> Result<(), Unwritable> {
         let last = places.len() - 1;
+        let mut changes = Vec::new();
         for (index, place) in places.iter().enumerate().rev() {
             let own = match values.get(index..) {
                 Some(rest) if index == last => rest,
@@ -59,46 +81,64 @@ impl<'a> Document<'a> {
                 _ => (false, own),
             };
             if unchanged && !more.is_empty() {
-                let lines = self.written(option, more, None);
-                self.splice(place.end..place.end, lines);
+                let lines = self.written(option, more, &self.prefix_of(option), "")?;
+                changes.push((place.end..place.end, lines));
             } else if !unchanged {
-                let prefix = self.prefix_at(place.start);
-                let lines = self.written(option, own, prefix.as_deref());
-                self.splice(place.clone(), lines);
+                let (prefix, suffix) = self.around_value(place.start);
+                changes.push((place.clone(), self.written(option, own, &prefix, &suffix)?));
             }
         }
+        for (place, lines) in changes {
+            self.splice(place, lines);
+        }
+        Ok(())
     }
 
     fn value_at(&self, place: &Range<usize>) -> String {
-        let part = Self { lines: self.lines[place.clone()].to_vec() };
-        part.assignments().pop().map(|found| found.value).unwrap_or_default()
+        self.grammar.value(&self.lines[place.clone()])
     }
 
-    /// The name and separator of an option, as they stand.
-    fn prefix_at(&self, index: usize) -> Option<String> {
+    /// The name and separator of an option, as they stand, and what follows its value.
+    fn around_value(&self, index: usize) -> (String, String) {
         let line = &self.lines[index];
-        let Kind::Option { value_at, .. } = line.kind else {
-            return None;
+        let Kind::Option { name, value: (start, end) } = line.kind else {
+            return Default::default();
         };
-        Some(prefix(&line.text, value_at))
+        let text = &line.text;
+        let prefix = if start == name.1 {
+            // It stands without a separator.
+            self.prefix_of(&text[..start])
+        } else {
+            prefix(text, start, end)
+        };
+        let suffix = if strip_end(&text[end..]).is_empty() { "" } else { &text[end..] };
+        let blanks = &text[start..end];
+        let blanks = if suffix.is_empty() { "" } else { &blanks[strip_end(blanks).len()..] };
+        (prefix, format!("{blanks}{suffix}"))
+    }
+
+    /// The name and the separator of an option that is new.
+    fn prefix_of(&self, option: &str) -> String {
+        format!("{option} = ")
     }
 
     /// Where `#option = default` stands in a section. A commented section header ends the section
     /// for what is commented out after it. The generator writes no blank after the `#`, people do.
-    fn commented_default(&self, wanted: &str, option: &str) -> Option<usize> {
-        let mut inside = false;
+    fn commented_default(&self, wanted: Option<&str>, option: &str) -> Option<usize> {
+        let normal = self.grammar.normal_option(option);
+        let mut inside = true;
         let mut second_choice = None;
-        for (index, line) in self.lines.iter().enumerate() {
-            if let Some(opens) = line.opens(wanted) {
-                inside = opens;
-            }
+        for (index, line) in self.inside(wanted) {
+            inside |= line.section().is_some();
             if !inside || line.kind != Kind::Comment {
                 continue;
             }
-            let text = line.text[1..].trim();
+            let text = line.text.trim_start().get(1..).unwrap_or_default().trim();
             if text.starts_with('[') && text.ends_with(']') {
                 inside = false;
-            } else if commented_name(&line.text) == Some(option) {
+            } else if let Some(name) = self.commented_name(&line.text)
+                && self.grammar.normal_option(name) == normal
+            {
                 if !line.text[1..].starts_with(' ') {
                     return Some(index);
                 }
@@ -112,12 +152,19 @@ impl<'a> Document<'a> {
 
     /// Behind the last line of the (last such) section, before the blank lines that end it and a
     /// comment that belongs to the next header.
-    fn end_of_section(&self, wanted: &str) -> Option<usize> {
+    fn end_of_section(&self, wanted: Option<&str>) -> Option<usize> {
+        let opens = |line: &Line<'_>| match (line.section(), wanted) {
+            (Some(name), Some(wanted)) => self.grammar.is_section(name, wanted),
+            _ => false,
+        };
         let is_header = |line: &Line<'_>| line.section().is_some();
-        let header = self.lines.iter().rposition(|line| line.opens(wanted) == Some(true))?;
-        let length = self.lines[header + 1..].iter().position(is_header);
-        let next = length.map_or(self.lines.len(), |length| header + 1 + length);
-        let body = &self.lines[header + 1..next];
+        let start = match wanted {
+            Some(_) => self.lines.iter().rposition(opens)? + 1,
+            None => 0,
+        };
+        let length = self.lines[start..].iter().position(is_header);
+        let next = length.map_or(self.lines.len(), |length| start + length);
+        let body = &self.lines[start..next];
         let is_comment = |line: &Line<'_>| line.kind == Kind::Comment;
         let is_blank = |line: &Line<'_>| line.kind == Kind::Blank;
         let comments = body.iter().rev().take_while(|line| is_comment(line)).count();
@@ -127,40 +174,73 @@ impl<'a> Document<'a> {
             && is_blank(&body[body.len() - comments - 1]);
         let body = if heads_next { &body[..body.len() - comments] } else { body };
         let blanks = body.iter().rev().take_while(|line| is_blank(line)).count();
-        Some(header + 1 + body.len() - blanks)
+        Some(start + body.len() - blanks)
     }
 
-    fn append_section(&mut self, section: &str, option: &str, values: &[Value]) {
+    /// The option of a comment `#name = default`; `None` where the comment is something else.
+    fn commented_name<'c>(&self, comment: &'c str) -> Option<&'c str> {
+        let text = comment.strip_prefix('#')?;
+        let text = text.strip_prefix(' ').unwrap_or(text);
+        let name = text[..text.find(self.grammar.separators())?].trim_end();
+        let plain =
+            !name.is_empty() && !name.contains(char::is_whitespace) && !name.starts_with('#');
+        plain.then_some(name)
+    }
+
+    /// `#name = default` without its `#` and default.
+    fn uncommented_prefix(&self, comment: &str) -> String {
+        let text = comment.trim_start_matches(['#', ' ']);
+        let start = text.find(self.grammar.separators()).map_or(text.len(), |at| at + 1);
+        prefix(text, start, text.len())
+    }
+
+    fn append_section(&mut self, section: &str, option: Vec<Line<'a>>) {
         let mut lines = Vec::new();
         if self.lines.last().is_some_and(|line| line.kind != Kind::Blank) {
             lines.push(self.line(String::new(), Kind::Blank));
         }
         let name = (1, 1 + section.len());
         lines.push(self.line(format!("[{section}]"), Kind::Section { name }));
-        lines.extend(self.written(option, values, None));
+        lines.extend(option);
         let end = self.lines.len();
         self.splice(end..end, lines);
     }
 
-    /// The lines of an option's values; the first one keeps the prefix that stands there.
-    fn written(&self, option: &str, values: &[Value], prefix: Option<&str>) -> Vec<Line<'a>> {
+    /// The lines of an option's values, as the reader takes them; the first one stands between what
+    /// is there, the others have a prefix of their own.
+    fn written(
+        &self,
+        option: &str,
+        values: &[Value],
+        prefix: &str,
+        suffix: &str,
+    ) -> Result<Vec<Line<'a>>, Unwritable> {
+        let own = self.prefix_of(option);
         let mut lines = Vec::new();
         for (index, value) in values.iter().enumerate() {
-            let own = format!("{option} = ");
-            let prefix = prefix.filter(|_| index == 0).unwrap_or(&own);
-            let first = value.first_line();
-            let text = if first.is_empty() {
-                value::strip_end(prefix).to_owned()
-            } else {
-                format!("{prefix}{first}")
+            let (prefix, suffix) = if index == 0 { (prefix, suffix) } else { (own.as_str(), "") };
+            let text = value.written(self.grammar, prefix);
+            let (first, more) = match text.split_once('\n') {
+                Some((first, more)) => (first, Some(more)),
+                None => (text.as_str(), None),
             };
-            let value_at = text.find([':', '=']).map_or(text.len(), |at| at + 1);
-            let start = text.find(option).unwrap_or_default();
-            let name = (start, start + option.len());
-            lines.push(self.line(text, Kind::Option { name, value_at }));
-            lines.extend(value.other_lines().map(|text| self.line(text, Kind::Continuation)));
+            let more = more.map(|more| format!("\n{more}")).unwrap_or_default();
+            let opening = self.grammar.opening();
+            let text = format!("{opening}{first}{suffix}{more}");
+            let (read, errors) = self.grammar.lines(&text);
+            let read = read.get(usize::from(!opening.is_empty())..).unwrap_or_default();
+            let [own, continuation @ ..] = read else { return Err(NOT_READ_BACK) };
+            let is_it = own.option().is_some_and(|name| {
+                self.grammar.normal_option(name) == self.grammar.normal_option(option)
+            });
+            let is_one = continuation.iter().all(|line| line.kind == Kind::Continuation);
+            if !errors.is_empty() || !is_it || !is_one || self.grammar.value(read) != value.text() {
+                return Err(NOT_READ_BACK);
+            }
+            let line = |line: &Line<'_>| self.line(line.text.clone().into_owned(), line.kind);
+            lines.extend(read.iter().map(line));
         }
-        lines
+        Ok(lines)
     }
 
     /// A new line that ends as the file's lines do.
@@ -192,35 +272,23 @@ impl<'a> Document<'a> {
     }
 }
 
-/// Name and separator up to the value, with a blank after the separator if one has none to copy.
-fn prefix(text: &str, value_at: usize) -> String {
-    let value = value::strip(&text[value_at..]);
-    if value.is_empty() {
-        return format!("{} ", &text[..value_at]);
-    }
-    let blanks = text[value_at..].find(value).unwrap_or(0);
-    text[..value_at + blanks].to_owned()
-}
+/// Never seen, as long as a grammar keeps its word.
+const NOT_READ_BACK: Unwritable = Unwritable::Other("its reader would read something else");
 
-/// The option of a comment `#name = default`; `None` where the comment is something else.
-fn commented_name(comment: &str) -> Option<&str> {
-    let text = comment.strip_prefix('#')?;
-    let text = text.strip_prefix(' ').unwrap_or(text);
-    let name = text[..text.find([':', '='])?].trim_end();
-    let plain = !name.is_empty() && !name.contains(char::is_whitespace) && !name.starts_with('#');
-    plain.then_some(name)
+/// Name and separator up to the value, with a blank after the separator if one has none to copy.
+fn prefix(text: &str, start: usize, end: usize) -> String {
+    let value = value::strip(&text[start..end]);
+    if value.is_empty() {
+        return format!("{} ", &text[..start]);
+    }
+    let blanks = text[start..end].find(value).unwrap_or(0);
+    text[..start + blanks].to_owned()
 }
 
 /// Whether a comment with a blank after its `#` is a sentence about an option, not its default.
 fn is_prose(comment: &str) -> bool {
     let Some((_, value)) = comment.split_once('=') else { return true };
     value.split_whitespace().count() > 1
-}
-
-/// `#name = default` without its `#` and default.
-fn uncommented_prefix(comment: &str) -> String {
-    let text = comment.trim_start_matches(['#', ' ']);
-    prefix(text, text.find([':', '=']).map_or(text.len(), |separator| separator + 1))
 }
 
 #[cfg(test)]

@@ -1,74 +1,91 @@
-//! One value of an option: from text to the lines of a file, and back.
+//! One value of an option: from what a key holds to the lines of a file.
 
 use thiserror::Error;
 
-/// A value that can stand in a file: what oslo.config reads is just this.
+use super::Grammar;
+
+/// A value that can stand in a file: what its reader reads is just this.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value {
-    first: String,
-    continuation: Vec<String>,
+    /// One at least.
+    lines: Vec<String>,
 }
 
 /// Why a value cannot stand in a file. Never holds the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Unwritable {
-    /// A carriage return ends a line for oslo.config.
-    #[error("it holds a carriage return, which oslo.config takes for the end of the line")]
-    CarriageReturn,
+    /// A line break inside a line.
+    #[error("it holds a carriage return, which {0} takes for the end of the line")]
+    CarriageReturn(&'static str),
     /// A blank line ends a value.
-    #[error("one of its lines is blank, which ends the value for oslo.config")]
-    BlankLine,
+    #[error("one of its lines is blank, which ends the value for {0}")]
+    BlankLine(&'static str),
     /// Blanks around a continuation line are lost.
-    #[error(
-        "one of its lines after the first starts or ends with a blank, which oslo.config drops"
-    )]
-    Blanks,
+    #[error("one of its lines after the first starts or ends with a blank, which {0} drops")]
+    Blanks(&'static str),
+    /// Something else: a whole sentence.
+    #[error("{0}")]
+    Other(&'static str),
 }
 
 impl Value {
     /// Takes the lines of a value, the first one first. A line without any text is a blank one.
     pub fn from_lines<S: Into<String>>(
+        grammar: &dyn Grammar,
         lines: impl IntoIterator<Item = S>,
     ) -> Result<Self, Unwritable> {
-        let mut lines = lines.into_iter().map(Into::into);
-        let value = Self { first: lines.next().unwrap_or_default(), continuation: lines.collect() };
-        let broken = |line: &String| line.contains(['\r', '\n']);
-        if broken(&value.first) || value.continuation.iter().any(broken) {
-            return Err(Unwritable::CarriageReturn);
+        let mut lines: Vec<String> = lines.into_iter().map(Into::into).collect();
+        if lines.is_empty() {
+            lines.push(String::new());
         }
-        if value.continuation.iter().any(|line| strip(line).is_empty()) {
-            return Err(Unwritable::BlankLine);
-        }
-        if value.continuation.iter().any(|line| strip(line) != line) {
-            return Err(Unwritable::Blanks);
-        }
-        Ok(value)
+        grammar.check_value(&lines)?;
+        Ok(Self { lines })
     }
 
-    /// The value as one text, its lines joined with `\n`: what oslo.config reads.
+    /// The value as one text, its lines joined with `\n`: what the reader reads.
     pub fn text(&self) -> String {
-        let mut text = self.first.clone();
-        for line in &self.continuation {
-            text.push('\n');
-            text.push_str(line);
-        }
-        text
+        self.lines.join("\n")
     }
 
-    /// The first line as it stands in the file, quoted where oslo.config would lose something.
-    pub(crate) fn first_line(&self) -> String {
-        let first = &self.first;
-        if strip(first) != first || unquote(first) != first {
-            format!("\"{first}\"")
-        } else {
-            first.clone()
+    /// Its lines as they stand in the file, behind a name and a separator.
+    pub(crate) fn written(&self, grammar: &dyn Grammar, prefix: &str) -> String {
+        let mut lines = self.lines.iter();
+        let first = lines.next().map(|line| grammar.first_line(line)).unwrap_or_default();
+        let mut written = format!("{}{first}", grammar.head(prefix, &first));
+        for line in lines {
+            written.push('\n');
+            written.push_str(&grammar.other_line(line));
         }
+        written
     }
+}
 
-    /// The other lines as they stand in the file.
-    pub(crate) fn other_lines(&self) -> impl Iterator<Item = String> {
-        self.continuation.iter().map(|line| format!("    {line}"))
+/// Checks the lines of a value that continues on lines that are indented: none of them may end the
+/// value, or lose something, and none holds a line break.
+pub(super) fn check_indented(lines: &[String], reader: &'static str) -> Result<(), Unwritable> {
+    let continuation = lines.get(1..).unwrap_or_default();
+    if lines.iter().any(|line| line.contains(['\r', '\n'])) {
+        return Err(Unwritable::CarriageReturn(reader));
     }
+    if continuation.iter().any(|line| strip(line).is_empty()) {
+        return Err(Unwritable::BlankLine(reader));
+    }
+    if continuation.iter().any(|line| strip(line) != line) {
+        return Err(Unwritable::Blanks(reader));
+    }
+    Ok(())
+}
+
+/// Checks that an option may have so many values.
+pub fn check_number(grammar: &dyn Grammar, values: usize) -> Result<(), String> {
+    if values > 1 && !grammar.repeats() {
+        return Err(format!(
+            "its value has {values} lines, and {} takes one value only; indent the lines that \
+             continue it",
+            grammar.reader()
+        ));
+    }
+    Ok(())
 }
 
 /// Splits what a key holds into the values of its option, each as its lines.
@@ -87,7 +104,7 @@ pub fn split_values(text: &str) -> Vec<Vec<&str>> {
     values
 }
 
-/// Puts the values of an option, as oslo.config reads them, into what its key holds.
+/// Puts the values of an option, as its reader reads them, into what its key holds.
 ///
 /// The inverse of [`split_values`], where there is one.
 pub fn join_values(values: &[String]) -> Result<String, &'static str> {
@@ -108,18 +125,19 @@ pub fn join_values(values: &[String]) -> Result<String, &'static str> {
     Ok(joined)
 }
 
-/// What oslo.config makes of the text after the separator: stripped, and one pair of quotes off.
-pub(super) fn unquote(text: &str) -> &str {
-    let text = strip(text);
-    let Some(quote) = text.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
-        return text;
-    };
-    match text[1..].strip_suffix(quote) {
-        Some(inner) => inner,
-        // A lone quote is both the first and the last character.
-        None if text.len() == 1 => "",
-        None => text,
-    }
+/// Python's universal newlines: `\n`, `\r\n` and a bare `\r` each end a line.
+pub(super) fn split_lines(text: &str) -> impl Iterator<Item = (&str, &'static str)> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let length = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        let (line, after) = rest.split_at(length);
+        let end = ["\r\n", "\n", "\r"].into_iter().find(|end| after.starts_with(end)).unwrap_or("");
+        rest = &after[end.len()..];
+        Some((line, end))
+    })
 }
 
 /// Python's `str.strip()`.
@@ -167,32 +185,5 @@ mod tests {
             assert_eq!(split, values);
         }
         assert!(join_values(&["a".into(), " b".into()]).is_err());
-    }
-
-    #[test]
-    fn quotes_where_they_are_needed() {
-        for (text, line) in [
-            ("", ""),
-            ("x", "x"),
-            (" x", "\" x\""),
-            ("x\u{a0}", "\"x\u{a0}\""),
-            ("\"x\"", "\"\"x\"\""),
-            ("\"", "\"\"\""),
-            ("'", "\"'\""),
-            ("\"x'", "\"x'"),
-            ("a\" b", "a\" b"),
-            (" ", "\" \""),
-        ] {
-            let value = Value::from_lines([text]).unwrap();
-            assert_eq!(value.first_line(), line);
-            assert_eq!(unquote(line), text);
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_written_is_refused() {
-        assert_eq!(Value::from_lines(["a\rb"]), Err(Unwritable::CarriageReturn));
-        assert_eq!(Value::from_lines(["a", " b"]), Err(Unwritable::Blanks));
-        assert_eq!(Value::from_lines(["a", ""]), Err(Unwritable::BlankLine));
     }
 }

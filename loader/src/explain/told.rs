@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use etcstack_config::dialect::Dialect;
-use etcstack_config::document::Document;
+use etcstack_config::document::{Document, Grammar};
 use etcstack_config::key::{Key, OptionName, variable_key};
 use etcstack_config::layers::{FileConfig, Sourced};
 use etcstack_config::secret::{holds_any, is_secret_name, looks_secret};
@@ -105,21 +105,32 @@ impl<'a> Teller<'a> {
     /// What agents write, as far as the store knows it.
     fn filled_in(&self, key: &str, raw: &str) -> Result<String, String> {
         match Key::parse(key) {
-            Ok(Key::Option(file, option)) if Dialect::by_name(&file.file) == Dialect::Oslo => {
-                self.rendered(key, option, raw)
+            Ok(Key::Option(file, option)) => {
+                let dialect = Dialect::by_name(&file.file);
+                match dialect.grammar() {
+                    Some(grammar) => self.rendered(key, option, raw, dialect, grammar),
+                    None => self.known.fill_in(raw).map_err(|error| error.to_string()),
+                }
             }
             _ => self.known.fill_in(raw).map_err(|error| error.to_string()),
         }
     }
 
-    /// An option of an oslo file, which says some things in its own way.
-    fn rendered(&self, key: &str, option: OptionName, raw: &str) -> Result<String, String> {
+    /// An option of a file that says some things in its own way.
+    fn rendered(
+        &self,
+        key: &str,
+        option: OptionName,
+        raw: &str,
+        dialect: Dialect,
+        grammar: &'static dyn Grammar,
+    ) -> Result<String, String> {
         let sourced = Sourced { key: key.to_owned(), layer: 0, value: raw.to_owned() };
         let config = FileConfig { whole: None, options: [(option, sourced)].into() };
-        let inputs = self.known.inputs(Dialect::Oslo, &config);
+        let inputs = self.known.inputs(dialect, &config);
         let bytes = overlay::text(&inputs).map_err(|problems| problems.to_string())?;
         let text = String::from_utf8_lossy(&bytes);
-        let (document, _) = Document::parse_leniently(&text);
+        let (document, _) = Document::parse_leniently(grammar, &text);
         let values: Vec<_> = document.assignments().into_iter().map(|found| found.value).collect();
         let mut value = values.join("\n");
         for name in inputs.scope.environment.keys() {

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use etcstack_config::document::{Document, SyntaxError, normal_section};
+use etcstack_config::document::{Document, Oslo, SyntaxError, normal_section};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -106,7 +106,7 @@ fn document() -> BoxedStrategy<String> {
 fn ours(document: &Document) -> Sections {
     let mut sections = Sections::new();
     for found in document.assignments() {
-        let section = sections.entry(normal_section(found.section)).or_default();
+        let section = sections.entry(normal_section(found.section.unwrap())).or_default();
         section.entry(found.option.to_owned()).or_default().push(found.value);
     }
     sections
@@ -123,9 +123,9 @@ fn we_read_what_oslo_reads() {
     let judge = Judge::new();
     let (accepted, refused) = (Cell::new(0), Cell::new(0));
     check(5000, &document(), |text| {
-        let (lenient, _) = Document::parse_leniently(&text);
+        let (lenient, _) = Document::parse_leniently(&Oslo, &text);
         prop_assert_eq!(lenient.to_string(), text.as_str(), "printing changed it");
-        match (Document::parse(&text), judge.read(&text)) {
+        match (Document::parse(&Oslo, &text), judge.read(&text)) {
             (Ok(document), Ok(sections)) => {
                 accepted.set(accepted.get() + 1);
                 prop_assert_eq!(ours(&document), without_empty(sections));
@@ -182,7 +182,7 @@ fn every_short_line() {
     }
     for line in lines {
         let text = format!("[DEFAULT]\nx = 1\n{line}\ny = 2\n");
-        match (Document::parse(&text), judge.read(&text)) {
+        match (Document::parse(&Oslo, &text), judge.read(&text)) {
             (Ok(document), Ok(sections)) => {
                 assert_eq!(ours(&document), without_empty(sections), "{line:?}");
             }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use etcstack_config::document::Document;
+use etcstack_config::document::{Document, Oslo};
 use etcstack_config::variables::Scope;
 use etcstack_tests::openstack_venv;
 
@@ -41,7 +41,7 @@ fn documented(sample: &str) -> BTreeMap<&str, BTreeSet<&str>> {
 
 fn every_option_at_once(sample: &str, least: usize) {
     let judge = Judge::new();
-    let document = Document::parse(sample).unwrap();
+    let document = Document::parse(&Oslo, sample).unwrap();
     assert_eq!(document.to_string(), sample, "printing changed it");
     let untouched = set(sample, &[], &Scope::default()).unwrap();
     assert_eq!(untouched, sample, "rendering nothing changed it");

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use clap::ValueEnum;
-use etcstack_config::document::{Document, Value};
+use etcstack_config::document::{Document, Oslo, Value};
 use etcstack_config::key::{Key, OptionName};
 use etcstack_tests::Etcd;
 use tokio::io::AsyncWriteExt;
@@ -175,8 +175,9 @@ fn edit(data: &Path, key: &str, value: &str) {
         Key::Option(file, OptionName { section, option }) => {
             let path = data.join(file.to_string());
             let text = std::fs::read_to_string(&path).unwrap();
-            let mut document = Document::parse(&text).unwrap();
-            document.set(&section.unwrap(), &option, &[Value::from_lines([value]).unwrap()]);
+            let mut document = Document::parse(&Oslo, &text).unwrap();
+            let value = Value::from_lines(&Oslo, [value]).unwrap();
+            document.set(section.as_deref(), &option, &[value]).unwrap();
             (path, document.to_string())
         }
         other => panic!("{other} is not edited here"),
