@@ -107,14 +107,14 @@ fn check_asked(
         return Ok(());
     }
     match (target.dialect, option) {
-        (Dialect::Text, Some(_)) => {
-            Err(usage(name, "a text file has no options; ask for the whole of it"))
+        (Dialect::Text | Dialect::Binary, Some(_)) => {
+            Err(usage(name, "this file has no options; ask for the whole of it"))
         }
-        (Dialect::Text, None) if from.is_none() => {
+        (Dialect::Text | Dialect::Binary, None) if from.is_none() => {
             let message = format!("{name}: neither the store nor the image has such a file");
             Err(Failure::new(66, message)) // EX_NOINPUT
         }
-        (Dialect::Text, None) => Ok(()),
+        (Dialect::Text | Dialect::Binary, None) => Ok(()),
         (_, None) => Err(usage(name, "it is set option by option; ask for FILE/SECTION/OPTION")),
         (dialect, Some(OptionName { section, option })) => dialect
             .grammar()

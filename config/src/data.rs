@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `general/NAME` (a variable's name) | the variable's value, without the last line break |
 //! | `general/*` (any other name) | lines `NAME=value`, or whole keys |
-//! | `role/service/file` | an overlay in the file's own syntax, or the text of a text file |
+//! | `role/service/file` | an overlay in the file's own syntax, or the whole of a text or binary file |
 //! | `*/*` | a listing: a line for each whole key, `role/service/file/section/option=value` |
 //!
 //! In a listing, blank lines and lines that start with `#` are passed over. `key=value` takes the
@@ -19,6 +19,7 @@ pub mod write;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::binary;
 use crate::dialect::Dialect;
 use crate::document::{Document, Grammar, Value, check_number, join_values, split_values};
 use crate::key::{FileName, GENERAL, Key, OptionName};
@@ -83,13 +84,22 @@ pub fn is_passed_over(name: &str, depth: usize) -> bool {
 impl Data {
     /// Reads one file. `parts` is its path inside the data, `path` its name in messages.
     pub fn add_file(&mut self, parts: &[&str], path: &Path, bytes: &[u8]) {
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => text,
+        if let [_, _, file @ ..] = parts
+            && Dialect::by_name(&file.join("/")) == Dialect::Binary
+        {
+            return self.place(parts, &binary::encode(bytes), path);
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.place(parts, text, path),
             Err(error) => {
                 let place = Place::not_utf8(path, bytes, error);
-                return self.fault(place, Code::Unreadable, "the file is not UTF-8 text");
+                self.fault(place, Code::Unreadable, "the file is not UTF-8 text");
             }
-        };
+        }
+    }
+
+    /// Takes what a file holds, by its place.
+    fn place(&mut self, parts: &[&str], text: &str, path: &Path) {
         match parts {
             [GENERAL, name] if is_name(name) => {
                 let value = text.strip_suffix('\n').unwrap_or(text);
@@ -354,6 +364,12 @@ fn check(key: &Key, value: &str) -> Result<(), Fault> {
     }
     if let Some(at) = value.find('\0') {
         return Err((Code::BadValue, "its value holds a NUL byte".into(), Some(at)));
+    }
+    if let Key::File(file) = key
+        && Dialect::by_name(&file.file) == Dialect::Binary
+        && !value.contains('$')
+    {
+        binary::decode(value).map_err(bad_value)?;
     }
     if let (Some(grammar), Key::Option(_, name)) = (dialect.grammar(), key) {
         // Without a section it may be a plain file after all: its manifest decides.

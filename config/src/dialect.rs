@@ -22,10 +22,15 @@ pub enum Dialect {
     Libvirt,
     /// Any other text: the whole file, with variables filled in.
     Text,
+    /// Any bytes: the whole file, which its key holds in base64.
+    Binary,
 }
 
+/// What the names of files end in that are no text: Swift's rings, keys and certificates.
+const BINARY: [&str; 5] = [".gz", ".der", ".p12", ".pfx", ".jks"];
+
 impl Dialect {
-    const NAMES: [(&'static str, Self); 7] = [
+    const NAMES: [(&'static str, Self); 8] = [
         ("oslo", Self::Oslo),
         ("configparser", Self::Configparser),
         ("mysql", Self::Mysql),
@@ -33,6 +38,7 @@ impl Dialect {
         ("rsync", Self::Rsync),
         ("libvirt", Self::Libvirt),
         ("text", Self::Text),
+        ("binary", Self::Binary),
     ];
 
     /// The dialect that a file of this name has where nothing else says so.
@@ -51,12 +57,13 @@ impl Dialect {
             | "internal-client.conf" => Self::Configparser,
             _ if name.ends_with("paste.ini") => Self::Configparser,
             _ if name.ends_with(".cnf") => Self::Mysql,
+            _ if BINARY.iter().any(|end| name.ends_with(end)) => Self::Binary,
             _ if name.ends_with(".conf") || name.ends_with(".ini") => Self::Oslo,
             _ => Self::Text,
         }
     }
 
-    /// The rules of its reader; `None` for a text, in which nothing is an option.
+    /// The rules of its reader; `None` where the file is one whole, in which nothing is an option.
     pub fn grammar(self) -> Option<&'static dyn Grammar> {
         match self {
             Self::Oslo => Some(&Oslo),
@@ -65,7 +72,7 @@ impl Dialect {
             Self::Plain => None,
             Self::Rsync => None,
             Self::Libvirt => None,
-            Self::Text => None,
+            Self::Text | Self::Binary => None,
         }
     }
 }
@@ -108,6 +115,7 @@ mod tests {
             ("policy.yaml", Dialect::Text),
             ("local_settings.py", Dialect::Text),
             ("fernet-keys/0", Dialect::Text),
+            ("object.ring.gz", Dialect::Binary),
             ("plugins/ml2/ml2_conf.ini", Dialect::Oslo),
         ] {
             assert_eq!(Dialect::by_name(file), dialect, "{file}");

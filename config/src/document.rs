@@ -14,6 +14,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+pub use edit::Edit;
 pub use grammar::Grammar;
 pub use oslo::{Oslo, check_name, normal_section};
 pub use value::{Unwritable, Value, check_number, join_values, split_values};

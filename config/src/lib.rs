@@ -8,6 +8,7 @@
 //! * [`variables`]: `$NAME`, `${NAME:-default}`, `${NAME|url}`;
 //! * [`references`]: which service uses which variables;
 //! * [`dialect`] and [`document`]: the syntax of a service's file, edited without losing a byte;
+//! * [`binary`]: files that are no text;
 //! * [`render`]: default + options + variables → bytes;
 //! * [`catalog`]: what a service's options are: types, which may change while it runs, which hide;
 //! * [`effect`]: what a change of a file means for a daemon that has read it;
@@ -15,6 +16,7 @@
 //! * [`status`]: what an agent says of itself;
 //! * [`problem`]: what is wrong, where, and what to do about it.
 
+pub mod binary;
 pub mod catalog;
 pub mod data;
 pub mod dialect;

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::binary;
 use crate::dialect::Dialect;
-use crate::document::{Document, Grammar, Unwritable, Value, check_number, split_values};
+use crate::document::{Document, Edit, Grammar, Unwritable, Value, check_number, split_values};
 use crate::key::OptionName;
 use crate::layers::{FileConfig, Sourced};
 use crate::problem::{Place, Problem, Problems};
@@ -52,29 +53,39 @@ pub fn render(
         return Ok(default.map(|default| default.bytes.to_vec()));
     }
     match inputs.dialect.grammar() {
-        None => text(inputs, default).map(Some),
+        None => render_whole(inputs, default).map(Some),
         Some(grammar) => {
             render_options(inputs, grammar, default).map(|text| Some(text.into_bytes()))
         }
     }
 }
 
-fn text(inputs: &FileInputs, default: Option<DefaultFile<'_>>) -> Result<Vec<u8>, Problems> {
+/// A file that is one whole: a text, or bytes.
+fn render_whole(
+    inputs: &FileInputs,
+    default: Option<DefaultFile<'_>>,
+) -> Result<Vec<u8>, Problems> {
     let mut problems = Problems::default();
     for sourced in inputs.config.options.values() {
         problems.0.push(Problem::key(
             &sourced.key,
-            "a text file has no options; put its whole text at role/service/file",
+            format!("a {} file has no options; put all of it at role/service/file", inputs.dialect),
         ));
     }
     let mut bytes = default.map(|default| default.bytes.to_vec()).unwrap_or_default();
     if let Some(whole) = &inputs.config.whole {
-        match inputs.scope.pieces(&whole.value, Dialect::Text) {
-            Ok(pieces) => bytes = pieces.into_iter().flat_map(|p| p.text.into_bytes()).collect(),
-            Err(error) => problems.0.push(Problem::key(&whole.key, error)),
+        match fill_whole(inputs.dialect, &whole.value, &inputs.scope) {
+            Ok(filled) => bytes = filled,
+            Err(message) => problems.0.push(Problem::key(&whole.key, message)),
         }
     }
     problems.or_ok(bytes)
+}
+
+fn fill_whole(dialect: Dialect, value: &str, scope: &Scope) -> Result<Vec<u8>, String> {
+    let pieces = scope.pieces(value, dialect).map_err(|error| error.to_string())?;
+    let text: String = pieces.into_iter().map(|piece| piece.text).collect();
+    if dialect == Dialect::Binary { binary::decode(&text) } else { Ok(text.into_bytes()) }
 }
 
 fn render_options(
@@ -96,16 +107,27 @@ fn render_options(
     let mut document = document.unwrap_or_else(|| Document::empty(grammar));
     let (winners, doubles) = winners(grammar, &inputs.config.options);
     problems.0.extend(doubles);
+    let mut wanted = Vec::new();
     for (name, sourced) in winners {
-        let section = name.section.as_deref();
-        let set = grammar.check_name(section, &name.option).and_then(|()| {
-            let (values, used) = values(&sourced.value, inputs.dialect, grammar, &inputs.scope)?;
-            let cannot = |error| unwritable(error, &used);
-            document.set(section, &name.option, &values).map_err(cannot)
-        });
-        if let Err(message) = set {
-            problems.0.push(Problem::key(&sourced.key, message));
+        let values = grammar
+            .check_name(name.section.as_deref(), &name.option)
+            .and_then(|()| values(&sourced.value, inputs.dialect, grammar, &inputs.scope));
+        match values {
+            Ok((values, used)) => wanted.push((name, sourced, values, used)),
+            Err(message) => problems.0.push(Problem::key(&sourced.key, message)),
         }
+    }
+    let edits: Vec<_> = wanted
+        .iter()
+        .map(|(name, _, values, _)| Edit {
+            section: name.section.as_deref(),
+            option: &name.option,
+            values,
+        })
+        .collect();
+    for (number, why) in document.set_all(&edits) {
+        let (_, sourced, _, used) = &wanted[number];
+        problems.0.push(Problem::key(&sourced.key, unwritable(why, used)));
     }
     problems.or_ok(document.to_string())
 }

@@ -26,6 +26,7 @@ fn the_three_forms() {
         ("r/s/s.conf", "[Database]\r\nurl = \" x\"\r\n[m]\nmulti = a\n  b\nmulti = c\nempty =\n"),
         ("r/s/policy.yaml", "a: 'b'\n"),
         ("r/s/keys/0", "k"),
+        ("r/s/object.ring.gz", "\u{1}\0é"),
         (
             "s/listing",
             "r/s/rsyncd.conf/account/max connections=2\nr/s/p.ini/composite:x//v3=a = b\n\
@@ -41,6 +42,7 @@ fn the_three_forms() {
             ("general/RAW", " q "),
             ("general/URL", "x&y+z%"),
             ("r/s/keys%2F0", "k"),
+            ("r/s/object.ring.gz", "AQDDqQ=="),
             ("r/s/p.ini/composite:x//v3", "a = b"),
             ("r/s/policy.yaml", "a: 'b'\n"),
             ("r/s/rsyncd.conf/account/max connections", "2"),

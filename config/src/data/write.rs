@@ -180,7 +180,7 @@ impl Writer {
 
     fn text(&mut self, key: &str, file: &FileName, value: &str) -> Result<(), String> {
         let dialect = Dialect::by_name(&file.file);
-        if dialect.grammar().is_none()
+        if dialect == Dialect::Text
             && let Some(path) = path_of(file)
             && self.tree.claim(&path)
         {
@@ -350,14 +350,17 @@ fn unsayable(file: &FileName, option: &OptionName, value: &str) -> String {
     if !value.contains('\n') {
         return "its name can neither stand in a listing nor in an overlay; delete it".into();
     }
-    if dialect == Dialect::Oslo && option.section.is_some() && path_of(file).is_some() {
+    let fits = |grammar: &dyn Grammar| {
+        grammar.check_name(option.section.as_deref(), &option.option).is_ok()
+    };
+    if dialect.grammar().is_some_and(fits) && path_of(file).is_some() {
         return "data spells a value of several lines without a line break at its end, and with \
                 four blanks before each line that continues another; put it again like that"
             .into();
     }
     format!(
-        "data can say a value of several lines only for an option in a section of an oslo file, \
-         and not in this one, which by its name is of the {dialect} dialect"
+        "a listing cannot say a value of several lines, and this option cannot stand in an overlay \
+         of the file, which by its name is of the {dialect} dialect"
     )
 }
 

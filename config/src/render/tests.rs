@@ -147,6 +147,20 @@ fn text_files() {
 }
 
 #[test]
+fn binary_files() {
+    let file = |value| {
+        let inputs = inputs(&[("general/HALF", "AAH/"), ("r/s/object.ring.gz", value)]);
+        render(&inputs, None).map(Option::unwrap)
+    };
+    assert_eq!(file("AAH/\nAAE=\n").unwrap(), [0, 1, 255, 0, 1]);
+    assert_eq!(file("$HALF").unwrap(), [0, 1, 255]);
+    let problem = file("sesame").unwrap_err().to_string();
+    assert!(problem.starts_with("r/s/object.ring.gz: it is not base64"), "{problem}");
+    let options = inputs(&[("r/s/object.ring.gz/a/b", "x")]);
+    assert!(render(&options, None).unwrap_err().to_string().contains("has no options"));
+}
+
+#[test]
 fn inputs_hold_only_what_the_file_needs() {
     let pairs = [("general/A", "$B"), ("general/B", "1"), ("r/s/f.conf/A/a", "$A")];
     let with_more = [&pairs[..], &[("general/OTHER", "2")]].concat();

@@ -29,8 +29,6 @@ pub enum Code {
     Unreadable,
     /// A file where no data stands.
     Misplaced,
-    /// An overlay in a dialect that is not read.
-    UnsupportedDialect,
     /// A line that is none of its file's syntax.
     Syntax,
     /// A text that is no key.
@@ -77,10 +75,9 @@ pub enum Code {
 
 impl Code {
     /// All of them, by name.
-    pub const NAMES: [(&'static str, Self); 24] = [
+    pub const NAMES: [(&'static str, Self); 23] = [
         ("unreadable", Self::Unreadable),
         ("misplaced", Self::Misplaced),
-        ("unsupported-dialect", Self::UnsupportedDialect),
         ("syntax", Self::Syntax),
         ("bad-key", Self::BadKey),
         ("bad-name", Self::BadName),

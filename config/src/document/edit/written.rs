@@ -1,0 +1,98 @@
+//! The lines of a value, behind what stands before it.
+
+use super::super::value::{self, strip_end};
+use super::super::{Document, Kind, Line, Unwritable, Value};
+
+impl<'a> Document<'a> {
+    /// The lines of an option's values, as the reader takes them; the first one stands between what
+    /// is there, the others have a prefix of their own.
+    pub(super) fn written(
+        &self,
+        option: &str,
+        values: &[Value],
+        prefix: &str,
+        suffix: &str,
+    ) -> Result<Vec<Line<'a>>, Unwritable> {
+        let own = new_prefix(option);
+        let mut lines = Vec::new();
+        for (index, value) in values.iter().enumerate() {
+            let (prefix, suffix) = if index == 0 { (prefix, suffix) } else { (own.as_str(), "") };
+            let text = value.written(self.grammar, prefix);
+            let (first, more) = match text.split_once('\n') {
+                Some((first, more)) => (first, Some(more)),
+                None => (text.as_str(), None),
+            };
+            let more = more.map(|more| format!("\n{more}")).unwrap_or_default();
+            let opening = self.grammar.opening();
+            let text = format!("{opening}{first}{suffix}{more}");
+            let (read, errors) = self.grammar.lines(&text);
+            let read = read.get(usize::from(!opening.is_empty())..).unwrap_or_default();
+            let [own, continuation @ ..] = read else { return Err(NOT_READ_BACK) };
+            let is_it = own.option().is_some_and(|name| {
+                self.grammar.normal_option(name) == self.grammar.normal_option(option)
+            });
+            let is_one = continuation.iter().all(|line| line.kind == Kind::Continuation);
+            if !errors.is_empty() || !is_it || !is_one || self.grammar.value(read) != value.text() {
+                return Err(NOT_READ_BACK);
+            }
+            let line = |line: &Line<'_>| self.line(line.text.clone().into_owned(), line.kind);
+            lines.extend(read.iter().map(line));
+        }
+        Ok(lines)
+    }
+
+    /// A new line that ends as the file's lines do.
+    pub(super) fn line(&self, text: String, kind: Kind) -> Line<'a> {
+        Line { text: text.into(), end: self.usual_end(), kind }
+    }
+
+    /// How the file's lines end.
+    pub(super) fn usual_end(&self) -> &'static str {
+        let end = self.lines.first().map(|line| line.end).filter(|end| !end.is_empty());
+        end.unwrap_or("\n")
+    }
+
+    /// The name and separator of an option, as they stand, and what follows its value.
+    pub(super) fn around_value(&self, index: usize) -> (String, String) {
+        let line = &self.lines[index];
+        let Kind::Option { name, value: (start, end) } = line.kind else {
+            return Default::default();
+        };
+        let text = &line.text;
+        let prefix = if start == name.1 {
+            // It stands without a separator.
+            new_prefix(&text[..start])
+        } else {
+            prefix(text, start, end)
+        };
+        let suffix = if strip_end(&text[end..]).is_empty() { "" } else { &text[end..] };
+        let blanks = &text[start..end];
+        let blanks = if suffix.is_empty() { "" } else { &blanks[strip_end(blanks).len()..] };
+        (prefix, format!("{blanks}{suffix}"))
+    }
+
+    /// `#name = default` without its `#` and default.
+    pub(super) fn uncommented_prefix(&self, comment: &str) -> String {
+        let text = comment.trim_start_matches(['#', ' ']);
+        let start = text.find(self.grammar.separators()).map_or(text.len(), |at| at + 1);
+        prefix(text, start, text.len())
+    }
+}
+
+/// Never seen, as long as a grammar keeps its word.
+const NOT_READ_BACK: Unwritable = Unwritable::Other("its reader would read something else");
+
+/// The name and the separator of an option that is new.
+pub(super) fn new_prefix(option: &str) -> String {
+    format!("{option} = ")
+}
+
+/// Name and separator up to the value, with a blank after the separator if one has none to copy.
+fn prefix(text: &str, start: usize, end: usize) -> String {
+    let value = value::strip(&text[start..end]);
+    if value.is_empty() {
+        return format!("{} ", &text[..start]);
+    }
+    let blanks = text[start..end].find(value).unwrap_or(0);
+    text[..start + blanks].to_owned()
+}
