@@ -60,8 +60,11 @@ release: ## Build the static binaries and check that they are
 
 .PHONY: bench
 bench: release ## Measure speed, memory and rest beside a bare etcd client (REVISIONS=100000: for long)
+	@tests/install.sh bench
+	tests/openstack/samples.sh "$(CATALOG_RELEASE)" target/samples/$(CATALOG_RELEASE) nova
 	cargo build --locked --release -p etcstack-tests --bin bench
 	target/release/bench --agent $(RELEASE)/etcstack-agent --loader $(RELEASE)/etcstack-loader \
+	  --sample target/samples/$(CATALOG_RELEASE)/nova.conf \
 	  $(if $(REVISIONS),--revisions $(REVISIONS))
 
 .PHONY: chaos
@@ -82,6 +85,13 @@ catalog: prepare ## Write the catalogs of a release (RELEASE=2026.1; SERVICES="n
 	bootstrap-data/catalog/make.sh "$(CATALOG_RELEASE)" target/debug/etcstack-loader $(SERVICES)
 CATALOG_RELEASE = $(if $(filter command,$(origin RELEASE)),$(RELEASE),2026.2)
 SERVICES ?=
+
+.PHONY: samples
+samples: prepare ## Edit the real default files of all services (RELEASE=2026.1)
+	@tests/openstack/setup.sh >/dev/null
+	tests/openstack/samples.sh "$(CATALOG_RELEASE)" target/samples/$(CATALOG_RELEASE)
+	ETCSTACK_SAMPLES=$(CURDIR)/target/samples/$(CATALOG_RELEASE) \
+	  cargo test --locked -p etcstack-tests --test oslo -- --ignored --nocapture of_all_services
 
 .PHONY: clean
 clean: ## Remove what was built; the cache of OpenStack packages stays

@@ -18,6 +18,9 @@ need python3 command -v python3
 need python3-venv python3 -c 'import ensurepip, venv'
 need openssl command -v openssl
 need gcc command -v gcc
+if [[ ${1:-} == bench ]]; then
+    need crudini command -v crudini
+fi
 if [[ ${1:-} == release ]]; then
     need musl-tools command -v musl-gcc
     need file command -v file

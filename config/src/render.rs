@@ -194,6 +194,13 @@ fn values(
     for lines in split {
         let mut filled = Vec::new();
         for line in lines {
+            if !line.contains('$') {
+                // The most usual, and no template.
+                let mut text = String::new();
+                grammar.push_text(&mut text, line, None)?;
+                filled.push(text);
+                continue;
+            }
             let pieces = scope.pieces(line, dialect).map_err(|error| error.to_string())?;
             used.extend(pieces.iter().filter_map(|piece| piece.variable.clone()));
             filled.extend(fill_lines(&pieces, grammar)?);

@@ -100,7 +100,7 @@ impl<'a> Document<'a> {
                 _ => &[],
             };
             let is_there =
-                |value: &Value| self.grammar.value(&self.lines[place.clone()]) == value.text();
+                |value: &Value| value.is(&self.grammar.value(&self.lines[place.clone()]));
             match own {
                 [first, more @ ..] if is_there(first) => {
                     if !more.is_empty() {
@@ -126,10 +126,18 @@ impl<'a> Document<'a> {
         mut splices: Vec<Splice<'a>>,
         sections: impl Iterator<Item = (&'n str, Vec<Line<'a>>)>,
     ) {
-        // What goes to the same place keeps its order.
-        splices.sort_by_key(|(place, _)| place.start);
         let is_open = self.lines.last().is_some_and(|line| line.end.is_empty());
         let usual_end = self.usual_end();
+        // Most options take the place of their commented defaults, which moves nothing.
+        splices.retain_mut(|(place, new)| {
+            let fits = place.len() == new.len();
+            if fits {
+                self.lines[place.clone()].swap_with_slice(new);
+            }
+            !fits
+        });
+        // What goes to the same place keeps its order.
+        splices.sort_by_key(|(place, _)| place.start);
         let mut old = std::mem::take(&mut self.lines).into_iter();
         let mut lines = Vec::with_capacity(old.len() + splices.len());
         let mut at = 0;

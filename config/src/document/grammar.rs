@@ -51,8 +51,12 @@ pub trait Grammar: Sync + fmt::Debug {
     /// [`Option`](super::Kind::Option), the others of kind
     /// [`Continuation`](super::Kind::Continuation).
     fn value(&self, lines: &[Line<'_>]) -> String {
-        let parts: Vec<_> = lines.iter().map(|line| self.part(line)).collect();
-        parts.join("\n")
+        let mut value = String::new();
+        for (index, line) in lines.iter().enumerate() {
+            value.push_str(if index > 0 { "\n" } else { "" });
+            value.push_str(self.part(line));
+        }
+        value
     }
 
     /// The part of an option's line that is the value, or of the value, blanks and quotes aside.
@@ -65,8 +69,8 @@ pub trait Grammar: Sync + fmt::Debug {
 
     /// The first line of a value as it stands behind the separator. An empty one takes the blank
     /// before it away, too.
-    fn first_line(&self, line: &str) -> String {
-        line.to_owned()
+    fn first_line<'l>(&self, line: &'l str) -> Cow<'l, str> {
+        line.into()
     }
 
     /// Another line of a value as it stands in the file.

@@ -49,11 +49,11 @@ impl Grammar for Oslo {
     }
 
     /// Quoted where oslo.config would lose something.
-    fn first_line(&self, line: &str) -> String {
+    fn first_line<'l>(&self, line: &'l str) -> Cow<'l, str> {
         if strip(line) != line || unquote(line) != line {
-            format!("\"{line}\"")
+            format!("\"{line}\"").into()
         } else {
-            line.to_owned()
+            line.into()
         }
     }
 
@@ -120,30 +120,29 @@ impl Reader {
                 "the file starts with a byte order mark; save it as UTF-8 without BOM",
             ));
         }
-        if line.is_empty() {
-            return Ok(Kind::Blank);
-        }
-        if line.starts_with([' ', '\t']) {
-            return if self.option {
-                Ok(Kind::Continuation)
-            } else {
+        match line.as_bytes().first() {
+            None => Ok(Kind::Blank),
+            Some(b' ' | b'\t') if self.option => Ok(Kind::Continuation),
+            Some(b' ' | b'\t') => {
                 Err((1, "an indented line continues an option, and none stands before it"))
-            };
+            }
+            Some(b'#' | b';') => Ok(Kind::Comment),
+            Some(b'[') => self.header(line),
+            Some(_) => self.option(line),
         }
-        if line.starts_with(['#', ';']) {
-            return Ok(Kind::Comment);
+    }
+
+    fn header(&mut self, line: &str) -> Result<Kind, (usize, &'static str)> {
+        // Even a broken header ends the section before; what follows it is not to blame.
+        self.section = true;
+        match line.strip_suffix(']').map(|line| &line[1..]) {
+            Some("") => Err((1, "the section has no name")),
+            Some(name) => Ok(Kind::Section { name: (1, 1 + name.len()) }),
+            None => Err((
+                line.chars().count(),
+                "a section's line ends with ]; a comment needs its own line",
+            )),
         }
-        if let Some(inner) = line.strip_prefix('[') {
-            // Even a broken header ends the section before; what follows it is not to blame.
-            self.section = true;
-            let end = line.chars().count();
-            return match inner.strip_suffix(']') {
-                Some("") => Err((1, "the section has no name")),
-                Some(name) => Ok(Kind::Section { name: (1, 1 + name.len()) }),
-                None => Err((end, "a section's line ends with ]; a comment needs its own line")),
-            };
-        }
-        self.option(line)
     }
 
     fn option(&self, line: &str) -> Result<Kind, (usize, &'static str)> {
@@ -322,7 +321,9 @@ mod tests {
             (" ", "\" \""),
         ] {
             let value = Value::from_lines(&Oslo, [text]).unwrap();
-            assert_eq!(value.written(&Oslo, ""), line);
+            let mut written = String::new();
+            value.write(&mut written, &Oslo, ("a = ", " # c"));
+            assert_eq!(written, format!("a ={}{line} # c", if line.is_empty() { "" } else { " " }));
             assert_eq!(unquote(line), text);
         }
     }

@@ -1,5 +1,6 @@
 //! One value of an option: from what a key holds to the lines of a file.
 
+use memchr::memchr2;
 use thiserror::Error;
 
 use super::Grammar;
@@ -47,16 +48,22 @@ impl Value {
         self.lines.join("\n")
     }
 
-    /// Its lines as they stand in the file, behind a name and a separator.
-    pub(crate) fn written(&self, grammar: &dyn Grammar, prefix: &str) -> String {
+    /// Whether this is the value's text.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        text.split('\n').eq(self.lines.iter().map(String::as_str))
+    }
+
+    /// Appends its lines as they stand in the file, behind a name and a separator and before what
+    /// follows on the first one.
+    pub(crate) fn write(&self, out: &mut String, grammar: &dyn Grammar, around: (&str, &str)) {
+        let (prefix, suffix) = around;
         let mut lines = self.lines.iter();
         let first = lines.next().map(|line| grammar.first_line(line)).unwrap_or_default();
-        let mut written = format!("{}{first}", grammar.head(prefix, &first));
+        out.extend([grammar.head(prefix, &first), &first, suffix]);
         for line in lines {
-            written.push('\n');
-            written.push_str(&grammar.other_line(line));
+            out.push('\n');
+            out.push_str(&grammar.other_line(line));
         }
-        written
     }
 }
 
@@ -132,7 +139,7 @@ pub(super) fn split_lines(text: &str) -> impl Iterator<Item = (&str, &'static st
         if rest.is_empty() {
             return None;
         }
-        let length = rest.find(['\n', '\r']).unwrap_or(rest.len());
+        let length = memchr2(b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
         let (line, after) = rest.split_at(length);
         let end = ["\r\n", "\n", "\r"].into_iter().find(|end| after.starts_with(end)).unwrap_or("");
         rest = &after[end.len()..];

@@ -99,6 +99,25 @@ fn glance() {
     one_after_the_other(&sample);
 }
 
+/// Of every service of a release: `make samples` writes the files.
+#[test]
+#[ignore = "takes the packages of all services: make samples"]
+fn of_all_services() {
+    let folder = std::env::var("ETCSTACK_SAMPLES").expect("run make samples");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "conf") {
+            println!("{}", path.display());
+            let sample = std::fs::read_to_string(path).unwrap();
+            every_option_at_once(&sample, 100);
+            one_after_the_other(&sample);
+            count += 1;
+        }
+    }
+    assert_eq!(count, 10);
+}
+
 /// Sections and options that the sample does not know.
 #[test]
 fn what_is_new_goes_to_the_end() {

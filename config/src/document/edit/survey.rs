@@ -109,7 +109,7 @@ impl Survey {
         let name = document.grammar.normal_option(name);
         let Some(&edit) = self.sections[section].edits.get(name.as_ref()) else { return };
         let found = &mut self.options[edit];
-        if !line.text.starts_with("# ") {
+        if line.text.as_bytes().get(1) != Some(&b' ') {
             found.commented = found.commented.or(Some(index));
         } else if !is_prose(&line.text) {
             found.second_choice = found.second_choice.or(Some(index));
@@ -135,20 +135,28 @@ impl Survey {
     }
 }
 
-/// Whether a comment is a section's header that is commented out.
+/// Whether a comment is a section's header that is commented out. One that is indented is an
+/// example in the prose about an option, as nova's file has many.
 fn is_header(comment: &str) -> bool {
-    let text = comment.trim_start().get(1..).unwrap_or_default().trim();
-    text.starts_with('[') && text.ends_with(']')
+    let bytes = comment.as_bytes();
+    let start = 1 + usize::from(bytes.get(1) == Some(&b' '));
+    bytes.get(start) == Some(&b'[') && comment.trim_end().ends_with(']')
 }
 
-/// The option of a comment `#name = default`; `None` where the comment is something else.
+/// The option of a comment `#name = default`; `None` where the comment is something else. Most of a
+/// file is prose, so that this looks no further than it has to.
 fn commented_name<'c>(comment: &'c str, separators: &[char]) -> Option<&'c str> {
-    let text = comment.strip_prefix('#')?;
-    let text = text.strip_prefix(' ').unwrap_or(text);
-    let ends = |c: char| c.is_whitespace() || separators.contains(&c);
-    let (name, rest) = text.split_at(text.find(ends)?);
-    let is_name = !name.is_empty() && !name.starts_with('#');
-    (is_name && rest.trim_start().starts_with(separators)).then_some(name)
+    let bytes = comment.as_bytes();
+    if bytes.first() != Some(&b'#') {
+        return None;
+    }
+    let is_separator = |byte: u8| separators.contains(&char::from(byte));
+    let start = 1 + usize::from(bytes.get(1) == Some(&b' '));
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || is_separator(*byte);
+    let end = start + bytes.get(start..)?.iter().position(ends)?;
+    let separator = bytes[end..].iter().find(|byte| !byte.is_ascii_whitespace())?;
+    let is_name = end > start && bytes[start] != b'#' && is_separator(*separator);
+    if is_name { comment.get(start..end) } else { None }
 }
 
 /// Whether a comment with a blank after its `#` is a sentence about an option, not its default.

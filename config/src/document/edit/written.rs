@@ -13,30 +13,24 @@ impl<'a> Document<'a> {
         prefix: &str,
         suffix: &str,
     ) -> Result<Vec<Line<'a>>, Unwritable> {
-        let own = new_prefix(option);
-        let mut lines = Vec::new();
+        let opening = self.grammar.opening();
+        let own = if values.len() > 1 { new_prefix(option) } else { String::new() };
+        let normal = self.grammar.normal_option(option);
+        let mut lines = Vec::with_capacity(values.len());
         for (index, value) in values.iter().enumerate() {
-            let (prefix, suffix) = if index == 0 { (prefix, suffix) } else { (own.as_str(), "") };
-            let text = value.written(self.grammar, prefix);
-            let (first, more) = match text.split_once('\n') {
-                Some((first, more)) => (first, Some(more)),
-                None => (text.as_str(), None),
-            };
-            let more = more.map(|more| format!("\n{more}")).unwrap_or_default();
-            let opening = self.grammar.opening();
-            let text = format!("{opening}{first}{suffix}{more}");
+            let around = if index == 0 { (prefix, suffix) } else { (own.as_str(), "") };
+            let mut text = opening.to_owned();
+            value.write(&mut text, self.grammar, around);
             let (read, errors) = self.grammar.lines(&text);
             let read = read.get(usize::from(!opening.is_empty())..).unwrap_or_default();
-            let [own, continuation @ ..] = read else { return Err(NOT_READ_BACK) };
-            let is_it = own.option().is_some_and(|name| {
-                self.grammar.normal_option(name) == self.grammar.normal_option(option)
-            });
+            let [first, continuation @ ..] = read else { return Err(NOT_READ_BACK) };
+            let is_it =
+                first.option().is_some_and(|name| self.grammar.normal_option(name) == normal);
             let is_one = continuation.iter().all(|line| line.kind == Kind::Continuation);
-            if !errors.is_empty() || !is_it || !is_one || self.grammar.value(read) != value.text() {
+            if !errors.is_empty() || !is_it || !is_one || !value.is(&self.grammar.value(read)) {
                 return Err(NOT_READ_BACK);
             }
-            let line = |line: &Line<'_>| self.line(line.text.clone().into_owned(), line.kind);
-            lines.extend(read.iter().map(line));
+            lines.extend(read.iter().map(|line| self.line(line.text.to_string(), line.kind)));
         }
         Ok(lines)
     }

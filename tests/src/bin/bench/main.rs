@@ -9,6 +9,7 @@ mod daemon;
 mod idle;
 mod loader;
 mod memory;
+mod render;
 mod stage;
 mod start;
 mod times;
@@ -49,6 +50,9 @@ struct Bench {
     /// Measure the loader and not the agent
     #[arg(long, requires = "loader")]
     only_loader: bool,
+    /// The default file of nova; without it, rendering is not measured
+    #[arg(long)]
+    sample: Option<PathBuf>,
     /// How many puts to time
     #[arg(long, default_value_t = 300)]
     rounds: usize,
@@ -68,8 +72,11 @@ fn main() {
     if let Some(Command::Daemon { socket }) = arguments.command {
         return daemon::run(&socket);
     }
-    let Bench { agent, loader, keys, only_loader, rounds, starts, revisions, idle } =
+    let Bench { agent, loader, keys, only_loader, sample, rounds, starts, revisions, idle } =
         arguments.bench;
+    if let Some(sample) = &sample {
+        render::measure(sample, rounds);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         if let Some(loader) = &loader {
