@@ -282,18 +282,21 @@ impl Data {
             );
             self.fault(Place::position(path, line, 1), Code::Syntax, message);
         }
-        let mut options: BTreeMap<OptionName, (Vec<String>, Marks)> = BTreeMap::new();
+        // By what the reader takes for the same; the first spelling counts.
+        let mut options: BTreeMap<_, (OptionName, Vec<String>, Marks)> = BTreeMap::new();
         for found in document.assignments() {
             let section = found.section.map(|name| grammar.normal_section(name).into_owned());
-            let option = OptionName { section, option: found.option.to_owned() };
-            let (values, marks) = options.entry(option).or_insert_with(|| {
+            let option = grammar.normal_option(found.option).into_owned();
+            let (_, values, marks) = options.entry((section, option)).or_insert_with_key(|same| {
+                let section = same.0.clone();
+                let option = OptionName { section, option: found.option.to_owned() };
                 let name = (found.line, found.column);
-                (Vec::new(), Marks::new(path, found.section_at, name, Vec::new()))
+                (option, Vec::new(), Marks::new(path, found.section_at, name, Vec::new()))
             });
             values.push(found.value);
             marks.lines.extend(found.starts);
         }
-        for (option, (values, marks)) in options {
+        for (option, values, marks) in options.into_values() {
             match join_values(&values) {
                 Ok(value) => self.add(Key::Option(name.clone(), option), &value, marks),
                 Err(message) => {
@@ -378,7 +381,8 @@ fn check(key: &Key, value: &str) -> Result<(), Fault> {
                 .check_name(name.section.as_deref(), &name.option)
                 .map_err(|message| (Code::BadName, message, None))?;
         }
-        let values = split_values(value);
+        let value = with_numbers(value, dialect);
+        let values = split_values(&value);
         check_number(grammar, values.len()).map_err(bad_value)?;
         for lines in values {
             Value::from_lines(grammar, lines).map_err(|error| {
@@ -387,6 +391,18 @@ fn check(key: &Key, value: &str) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// A value with a number in the place of each variable, which every reader takes wherever it may
+/// stand. What the variables hold is checked when they are filled in.
+fn with_numbers(value: &str, dialect: Dialect) -> String {
+    let mut scope = Scope::default();
+    let names = scope.needed([value]);
+    scope.general = names.into_iter().map(|name| (name, "1".to_owned())).collect();
+    match scope.pieces(value, dialect) {
+        Ok(pieces) => pieces.into_iter().map(|piece| piece.text).collect(),
+        Err(_) => value.to_owned(),
+    }
 }
 
 #[cfg(test)]

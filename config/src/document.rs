@@ -66,6 +66,9 @@ enum Kind {
         value: (usize, usize),
     },
     Continuation,
+    /// A comment between the lines of a value.
+    #[allow(dead_code)]
+    Aside,
 }
 
 impl Line<'_> {
@@ -165,7 +168,8 @@ impl<'a> Document<'a> {
             let Some(option) = line.option() else { continue };
             let lines = &self.lines[index..self.end_of_option(index)];
             let start = |(more, line): (usize, &Line<'_>)| {
-                (index + 1 + more, line.column(self.grammar.part(line)))
+                let start = (index + 1 + more, line.column(self.grammar.part(line)));
+                (line.kind != Kind::Aside).then_some(start)
             };
             found.push(Assignment {
                 section,
@@ -174,7 +178,7 @@ impl<'a> Document<'a> {
                 line: index + 1,
                 section_at,
                 column: line.column(option),
-                starts: lines.iter().enumerate().map(start).collect(),
+                starts: lines.iter().enumerate().filter_map(start).collect(),
             });
         }
         found
@@ -182,8 +186,8 @@ impl<'a> Document<'a> {
 
     /// Behind the last line of the option that starts on this one.
     fn end_of_option(&self, start: usize) -> usize {
-        let more = self.lines[start + 1..].iter();
-        start + 1 + more.take_while(|line| line.kind == Kind::Continuation).count()
+        let belongs = |line: &&Line<'_>| matches!(line.kind, Kind::Continuation | Kind::Aside);
+        start + 1 + self.lines[start + 1..].iter().take_while(belongs).count()
     }
 }
 

@@ -52,8 +52,9 @@ struct Reading {
     values: BTreeMap<Name, Vec<String>>,
     /// As spelled: a program may ask for a list of them.
     sections: BTreeSet<String>,
-    /// What it reads besides.
-    directives: Vec<String>,
+    /// All that it acts on, in the order of the file: an option may win over another one, in a
+    /// section that the program reads as well, and a directive has another file read in between.
+    order: Vec<Name>,
 }
 
 /// Compares two texts of a file as its reader reads them; `None` where there is no file.
@@ -203,14 +204,19 @@ impl Reading {
     fn of(grammar: &'static dyn Grammar, text: &[u8]) -> Option<Self> {
         let document = Document::parse(grammar, std::str::from_utf8(text).ok()?).ok()?;
         let mut values: BTreeMap<Name, Vec<String>> = BTreeMap::new();
+        let directive = |(line, text): (usize, &str)| (line, (String::new(), text.to_owned()));
+        let mut order: Vec<(usize, Name)> = document.directives().map(directive).collect();
         for found in document.assignments() {
             let section = found.section.map(|section| grammar.normal_section(section).into_owned());
             let option = grammar.normal_option(found.option).into_owned();
-            values.entry((section.unwrap_or_default(), option)).or_default().push(found.value);
+            let name = (section.unwrap_or_default(), option);
+            order.push((found.line, name.clone()));
+            values.entry(name).or_default().push(found.value);
         }
         let sections = document.sections().map(str::to_owned).collect();
-        let directives = document.directives().map(|(_, text)| text.to_owned()).collect();
-        Some(Self { values, sections, directives })
+        order.sort_unstable();
+        let order = order.into_iter().map(|(_, name)| name).collect();
+        Some(Self { values, sections, order })
     }
 }
 

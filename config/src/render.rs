@@ -192,19 +192,17 @@ fn values(
     let mut used = Vec::new();
     let mut values = Vec::new();
     for lines in split {
-        let mut filled = Vec::new();
+        let mut pieces = Vec::new();
         for line in lines {
-            if !line.contains('$') {
+            pieces.push(if line.contains('$') {
+                scope.pieces(line, dialect).map_err(|error| error.to_string())?
+            } else {
                 // The most usual, and no template.
-                let mut text = String::new();
-                grammar.push_text(&mut text, line, None)?;
-                filled.push(text);
-                continue;
-            }
-            let pieces = scope.pieces(line, dialect).map_err(|error| error.to_string())?;
-            used.extend(pieces.iter().filter_map(|piece| piece.variable.clone()));
-            filled.extend(fill_lines(&pieces, grammar)?);
+                vec![Piece { text: line.to_owned(), variable: None }]
+            });
         }
+        used.extend(pieces.iter().flatten().filter_map(|piece| piece.variable.clone()));
+        let filled = grammar.fill(&pieces)?;
         let value = Value::from_lines(grammar, filled).map_err(|error| unwritable(error, &used))?;
         values.push(value);
     }
@@ -215,32 +213,6 @@ fn unwritable(error: Unwritable, used: &[String]) -> String {
     let variables =
         if used.is_empty() { String::new() } else { format!(" (it uses ${})", used.join(", $")) };
     format!("its value cannot stand in the file: {error}{variables}")
-}
-
-/// Puts the pieces of one line together. A variable may hold several lines: they continue the
-/// value, since what a variable holds is data and starts no option of its own.
-fn fill_lines(pieces: &[Piece], grammar: &dyn Grammar) -> Result<Vec<String>, String> {
-    let mut lines = vec![String::new()];
-    let mut after_variable = None;
-    for piece in pieces {
-        let Some(line) = lines.last_mut() else { break };
-        let Some(variable) = &piece.variable else {
-            grammar.push_text(line, &piece.text, after_variable.take())?;
-            continue;
-        };
-        for (index, part) in piece.text.split('\n').enumerate() {
-            if index > 0 {
-                lines.push(String::new());
-            }
-            if let Some(line) = lines.last_mut() {
-                grammar
-                    .push_variable(line, part)
-                    .map_err(|why| format!("what ${variable} holds {why}"))?;
-            }
-        }
-        after_variable = Some(variable.as_str());
-    }
-    Ok(lines)
 }
 
 #[cfg(test)]

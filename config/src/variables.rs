@@ -105,10 +105,11 @@ fn used_by(path: &[String]) -> String {
 
 /// A part of a value after filling in.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Piece {
-    pub(crate) text: String,
+pub struct Piece {
+    /// What stands there.
+    pub text: String,
     /// The variable it came from; `None` for the value's own text.
-    pub(crate) variable: Option<String>,
+    pub variable: Option<String>,
 }
 
 impl Scope {

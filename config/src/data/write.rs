@@ -10,7 +10,7 @@ use std::path::Path;
 use super::{Data, check, is_passed_over, normal};
 use crate::Entries;
 use crate::dialect::Dialect;
-use crate::document::{Document, Grammar, Value, check_number, join_values, split_values};
+use crate::document::{Document, Edit, Grammar, Value, check_number, join_values, split_values};
 use crate::key::{FileName, GENERAL, Key, OptionName};
 use crate::problem::{Problem, Problems};
 use crate::variables::{Scope, VariableError};
@@ -144,8 +144,8 @@ fn read_back(
 struct Writer {
     layout: Layout,
     tree: Tree,
-    /// The section that an overlay is in, by its path.
-    sections: BTreeMap<String, String>,
+    /// The section that an overlay is in, and the options that it says there, by its path.
+    sections: BTreeMap<String, (String, Vec<String>)>,
     variables: String,
     /// Whole keys, by role and service.
     listings: BTreeMap<(String, String), String>,
@@ -220,20 +220,29 @@ impl Writer {
         if grammar.check_name(section, &option.option).is_err() {
             return false;
         }
-        let Some(lines) = overlay_lines(grammar, &option.option, value) else { return false };
         let Some(path) = path_of(file) else { return false };
+        let before = self.sections.get(&path);
+        let same = before.filter(|(before, _)| section == Some(before.as_str()));
+        let others = same.map(|(_, options)| options.as_slice()).unwrap_or_default();
+        let Some(lines) = overlay_lines(grammar, option, value, others) else { return false };
+        let header = match section {
+            Some(section) if same.is_none() => {
+                let blank = if before.is_some() { "\n" } else { "" };
+                format!("{blank}[{section}]\n")
+            }
+            _ => String::new(),
+        };
         if !self.tree.claim(&path) {
             return false;
         }
-        let before = self.sections.get(&path);
-        if let Some(section) = section
-            && before.map(String::as_str) != Some(section)
-        {
-            let blank = if before.is_some() { "\n" } else { "" };
-            self.tree.append(&path, &format!("{blank}[{section}]\n"));
-            self.sections.insert(path.clone(), section.to_owned());
+        self.tree.append(&path, &format!("{header}{lines}"));
+        if let Some(section) = section {
+            let said = self.sections.entry(path).or_default();
+            if !header.is_empty() {
+                *said = (section.to_owned(), Vec::new());
+            }
+            said.1.push(option.option.clone());
         }
-        self.tree.append(&path, &lines);
         true
     }
 
@@ -327,8 +336,13 @@ fn line(key: &str, value: &str) -> Option<String> {
     (plain && !value.contains('\n')).then(|| format!("{key}={value}{end}"))
 }
 
-/// The lines of an overlay that read back as just this.
-fn overlay_lines(grammar: &'static dyn Grammar, option: &str, value: &str) -> Option<String> {
+/// The lines of an overlay that read back as just this, in a section with these other options.
+fn overlay_lines(
+    grammar: &'static dyn Grammar,
+    name: &OptionName,
+    value: &str,
+    others: &[String],
+) -> Option<String> {
     let split = split_values(value).into_iter();
     let values: Result<Vec<_>, _> = split.map(|lines| Value::from_lines(grammar, lines)).collect();
     let values = values.ok()?;
@@ -337,9 +351,12 @@ fn overlay_lines(grammar: &'static dyn Grammar, option: &str, value: &str) -> Op
     if join_values(&texts).ok()? != value {
         return None;
     }
+    let edit = Edit { section: name.section.as_deref(), option: &name.option, values: &values };
+    let others = || others.iter().map(String::as_str).collect();
+    grammar.check_place(&edit, &others).ok()?;
     let mut overlay = Document::empty(grammar);
     let section = (!grammar.opening().is_empty()).then_some("section");
-    overlay.set(section, option, &values).ok()?;
+    overlay.set(section, &name.option, &values).ok()?;
     let text = overlay.to_string();
     Some(text.strip_prefix(grammar.opening()).unwrap_or(&text).to_owned())
 }

@@ -47,6 +47,11 @@ impl<'a> Document<'a> {
         let mut splices: Vec<Splice<'a>> = Vec::new();
         let mut new: Vec<(usize, &str, Vec<Line<'a>>)> = Vec::new();
         for (number, (edit, found)) in edits.iter().zip(&survey.options).enumerate() {
+            let others = || self.others(edit, edits);
+            if let Err(why) = self.grammar.check_place(edit, &others) {
+                refused.push((number, why));
+                continue;
+            }
             let end = survey.sections[found.section].end;
             let result = if let (true, None, Some(name)) = (found.is_nowhere(), end, edit.section) {
                 let lines = self.written(edit.option, edit.values, &new_prefix(edit.option), "");
@@ -68,6 +73,26 @@ impl<'a> Document<'a> {
         refused
     }
 
+    /// The options beside one in its section, as they stand or are to stand.
+    fn others<'s>(&'s self, edit: &Edit<'_>, edits: &[Edit<'s>]) -> Vec<&'s str> {
+        let normal =
+            |name: Option<&str>| name.map(|name| self.grammar.normal_section(name).into_owned());
+        let wanted = normal(edit.section);
+        let mut inside = wanted.is_none();
+        let mut names = Vec::new();
+        for line in &self.lines {
+            if let Some(name) = line.section() {
+                inside = normal(Some(name)) == wanted;
+            }
+            names.extend(line.option().filter(|_| inside));
+        }
+        let new = edits.iter().filter(|other| normal(other.section) == wanted);
+        names.extend(new.map(|other| other.option));
+        let own = self.grammar.normal_option(edit.option);
+        names.retain(|name| self.grammar.normal_option(name) != own);
+        names
+    }
+
     /// What an option calls for that stands somewhere, or goes to the end of its section.
     fn splices(
         &self,
@@ -82,6 +107,8 @@ impl<'a> Document<'a> {
             Some(line) => (line..line + 1, self.uncommented_prefix(&self.lines[line].text)),
             None => (end..end, new_prefix(edit.option)),
         };
+        let indent = self.grammar.indent(&self.lines, place.start);
+        let prefix = if indent.is_empty() { prefix } else { format!("{indent}{prefix}") };
         Ok(vec![(place, self.written(edit.option, edit.values, &prefix, "")?)])
     }
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Line, SyntaxError, Unwritable, value};
+use super::{Edit, Kind, Line, SyntaxError, Unwritable, value};
+use crate::variables::Piece;
 
 /// The rules of one reader.
 pub trait Grammar: Sync + fmt::Debug {
@@ -47,12 +48,29 @@ pub trait Grammar: Sync + fmt::Debug {
         &['=']
     }
 
+    /// Whether an option may stand without a separator and a value.
+    fn stands_alone(&self) -> bool {
+        false
+    }
+
+    /// Whether an option that stands behind a directive, given by its line, is no more in the
+    /// section before it.
+    fn closes_section(&self, _directive: &str) -> bool {
+        false
+    }
+
+    /// Takes away what the reader takes away around a value.
+    fn strip<'t>(&self, text: &'t str) -> &'t str {
+        value::strip(text)
+    }
+
     /// What the reader makes of the lines of one option: the first one of kind
     /// [`Option`](super::Kind::Option), the others of kind
-    /// [`Continuation`](super::Kind::Continuation).
+    /// [`Continuation`](super::Kind::Continuation) or [`Aside`](super::Kind::Aside).
     fn value(&self, lines: &[Line<'_>]) -> String {
         let mut value = String::new();
-        for (index, line) in lines.iter().enumerate() {
+        let said = lines.iter().filter(|line| line.kind != Kind::Aside);
+        for (index, line) in said.enumerate() {
             value.push_str(if index > 0 { "\n" } else { "" });
             value.push_str(self.part(line));
         }
@@ -61,11 +79,45 @@ pub trait Grammar: Sync + fmt::Debug {
 
     /// The part of an option's line that is the value, or of the value, blanks and quotes aside.
     fn part<'l>(&self, line: &'l Line<'_>) -> &'l str {
-        value::strip(line.value())
+        self.strip(line.value())
     }
 
     /// Checks that a value, given by its lines, can stand in a file so that just this is read.
     fn check_value(&self, lines: &[String]) -> Result<(), Unwritable>;
+
+    /// Checks what depends on where a value is to stand. `others` gives the other options of its
+    /// section, as they stand there or are to stand.
+    fn check_place<'s>(
+        &self,
+        _edit: &Edit<'_>,
+        _others: &dyn Fn() -> Vec<&'s str>,
+    ) -> Result<(), Unwritable> {
+        Ok(())
+    }
+
+    /// The blanks that an option begins with which is new at this line.
+    fn indent<'l>(&self, _lines: &'l [Line<'_>], _at: usize) -> &'l str {
+        ""
+    }
+
+    /// The blanks that the other lines of a value begin with besides their own, where its first one
+    /// begins with `prefix`.
+    fn indent_more<'p>(&self, _prefix: &'p str) -> &'p str {
+        ""
+    }
+
+    /// A value, given by its lines, as it stands in the file behind an option's name and separator.
+    fn written(&self, prefix: &str, lines: &[String]) -> String {
+        let mut lines = lines.iter();
+        let first = lines.next().map(|line| self.first_line(line)).unwrap_or_default();
+        let mut written = format!("{}{first}", self.head(prefix, &first));
+        for line in lines {
+            written.push('\n');
+            written.push_str(self.indent_more(prefix));
+            written.push_str(&self.other_line(line));
+        }
+        written
+    }
 
     /// The first line of a value as it stands behind the separator. An empty one takes the blank
     /// before it away, too.
@@ -81,6 +133,12 @@ pub trait Grammar: Sync + fmt::Debug {
     /// The option's name and separator up to the value, for a line that begins with `prefix`.
     fn head<'p>(&self, prefix: &'p str, first: &str) -> &'p str {
         if first.is_empty() { value::strip_end(prefix) } else { prefix }
+    }
+
+    /// Puts the pieces of a value together, given for each line of the key. The message never holds
+    /// the text.
+    fn fill(&self, lines: &[Vec<Piece>]) -> Result<Vec<String>, String> {
+        fill_each(self, lines)
     }
 
     /// Appends a part of the value's own text. `variable` is the name of the one whose text stands
@@ -101,4 +159,41 @@ pub trait Grammar: Sync + fmt::Debug {
         line.push_str(text);
         Ok(())
     }
+}
+
+/// Puts the pieces of a value together, one after the other. A variable may hold several lines: they
+/// continue the value, since what a variable holds is data and starts no option of its own.
+pub(super) fn fill_each<G: Grammar + ?Sized>(
+    grammar: &G,
+    lines: &[Vec<Piece>],
+) -> Result<Vec<String>, String> {
+    let mut filled = Vec::new();
+    for pieces in lines {
+        filled.extend(fill_line(grammar, pieces)?);
+    }
+    Ok(filled)
+}
+
+fn fill_line<G: Grammar + ?Sized>(grammar: &G, pieces: &[Piece]) -> Result<Vec<String>, String> {
+    let mut lines = vec![String::new()];
+    let mut after_variable = None;
+    for piece in pieces {
+        let Some(line) = lines.last_mut() else { break };
+        let Some(variable) = &piece.variable else {
+            grammar.push_text(line, &piece.text, after_variable.take())?;
+            continue;
+        };
+        for (index, part) in piece.text.split('\n').enumerate() {
+            if index > 0 {
+                lines.push(String::new());
+            }
+            if let Some(line) = lines.last_mut() {
+                grammar
+                    .push_variable(line, part)
+                    .map_err(|why| format!("what ${variable} holds {why}"))?;
+            }
+        }
+        after_variable = Some(variable.as_str());
+    }
+    Ok(lines)
 }

@@ -54,16 +54,11 @@ impl Value {
     }
 
     /// Appends its lines as they stand in the file, behind a name and a separator and before what
-    /// follows on the first one.
+    /// follows on the last one.
     pub(crate) fn write(&self, out: &mut String, grammar: &dyn Grammar, around: (&str, &str)) {
         let (prefix, suffix) = around;
-        let mut lines = self.lines.iter();
-        let first = lines.next().map(|line| grammar.first_line(line)).unwrap_or_default();
-        out.extend([grammar.head(prefix, &first), &first, suffix]);
-        for line in lines {
-            out.push('\n');
-            out.push_str(&grammar.other_line(line));
-        }
+        out.push_str(&grammar.written(prefix, &self.lines));
+        out.push_str(suffix);
     }
 }
 
@@ -124,6 +119,10 @@ pub fn join_values(values: &[String]) -> Result<String, &'static str> {
                             continues the value before");
             }
         }
+        if value.split('\n').skip(1).any(|line| strip(line) != line) {
+            return Err("a line of a value after its first starts or ends with a blank, which a \
+                        key cannot say");
+        }
         joined.push_str(&value.replace('\n', "\n    "));
     }
     if values.len() > 1 && values.last().is_some_and(String::is_empty) {
@@ -147,9 +146,24 @@ pub(super) fn split_lines(text: &str) -> impl Iterator<Item = (&str, &'static st
     })
 }
 
+/// Lines as most readers see them: `\n` and `\r\n` end one, a bare `\r` does not.
+#[allow(dead_code)]
+pub(super) fn split_at_newlines(text: &str) -> impl Iterator<Item = (&str, &'static str)> {
+    text.split_inclusive('\n').map(|line| {
+        let end = ["\r\n", "\n"].into_iter().find(|end| line.ends_with(end)).unwrap_or("");
+        (&line[..line.len() - end.len()], end)
+    })
+}
+
 /// Python's `str.strip()`.
 pub(super) fn strip(text: &str) -> &str {
     text.trim_matches(is_space)
+}
+
+/// Python's `str.lstrip()`.
+#[allow(dead_code)]
+pub(super) fn strip_start(text: &str) -> &str {
+    text.trim_start_matches(is_space)
 }
 
 /// Python's `str.rstrip()`.
@@ -192,5 +206,6 @@ mod tests {
             assert_eq!(split, values);
         }
         assert!(join_values(&["a".into(), " b".into()]).is_err());
+        assert!(join_values(&["a\n b".into()]).is_err());
     }
 }

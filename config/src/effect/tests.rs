@@ -165,11 +165,30 @@ fn what_cannot_be_compared_needs_a_restart() {
             assert_eq!(found, expected, "{at} to {to}");
         }
     }
-    for dialect in [Dialect::Configparser, Dialect::Mysql, Dialect::Plain, Dialect::Text] {
+    for dialect in [Dialect::Configparser, Dialect::Plain, Dialect::Text] {
         let found = effect(dialect, Some(b"# a\n"), Some(b"# b\n"), Some(&catalog));
         assert_eq!(found, Change::unknown());
         let same = effect(dialect, Some(b"# a\n"), Some(b"# a\n"), None);
         assert_eq!(same, Change::default());
+    }
+}
+
+#[test]
+fn a_file_of_mariadb_is_compared_by_what_it_says_and_in_which_order() {
+    let change = |new: &str| {
+        let old = "[mysqld]\na-b = 1 # c\n!include /x\n[mariadb]\na_b = 2\nc\n";
+        effect(Dialect::Mysql, Some(old.as_bytes()), Some(new.as_bytes()), None)
+    };
+    let same = "# x\n[mysqld]\na_b='1'\n!include /x\n\n[mariadb]\na-b=2\nc # d\n";
+    assert_eq!(change(same), Change::default());
+    for other in [
+        "[mysqld]\na-b = 2\n!include /x\n[mariadb]\na_b = 2\nc\n",
+        "[mysqld]\na-b = 1\n!include /y\n[mariadb]\na_b = 2\nc\n",
+        "[mysqld]\na-b = 1\n!include /x\n[mariadb]\na_b = 2\nc =\n",
+        "[mysqld]\n!include /x\na-b = 1\n[mariadb]\na_b = 2\nc\n",
+        "[mariadb]\na_b = 2\nc\n[mysqld]\na-b = 1\n!include /x\n",
+    ] {
+        assert_eq!(change(other), Change::unknown(), "{other}");
     }
 }
 

@@ -52,13 +52,17 @@ impl Survey {
         let mut start = 0;
         // A commented header ends the section for what is commented out after it.
         let mut is_commented_out = false;
+        // And some directives end it for what is new.
+        let mut is_closed = false;
         for (index, line) in document.lines.iter().enumerate() {
             if let Some(name) = line.section() {
-                survey.end(document, section, start..index);
+                if !is_closed {
+                    survey.end(document, section, start..index);
+                }
                 let normal = document.grammar.normal_section(name).into_owned();
                 section = numbers.get(&Some(normal)).copied();
                 start = index + 1;
-                is_commented_out = false;
+                (is_commented_out, is_closed) = (false, false);
             } else if let Some(number) = section {
                 match line.kind {
                     Kind::Option { .. } => survey.option(document, number, index, line),
@@ -66,11 +70,19 @@ impl Survey {
                     Kind::Comment if !is_commented_out => {
                         survey.comment(document, number, index, line);
                     }
+                    Kind::Directive
+                        if !is_closed && document.grammar.closes_section(&line.text) =>
+                    {
+                        survey.end(document, section, start..index);
+                        is_closed = true;
+                    }
                     _ => {}
                 }
             }
         }
-        survey.end(document, section, start..document.lines.len());
+        if !is_closed {
+            survey.end(document, section, start..document.lines.len());
+        }
         survey
     }
 
@@ -105,7 +117,9 @@ impl Survey {
 
     /// Takes note of `#option = default`. The generator writes no blank after the `#`, people do.
     fn comment(&mut self, document: &Document<'_>, section: usize, index: usize, line: &Line<'_>) {
-        let Some(name) = commented_name(&line.text, document.grammar.separators()) else { return };
+        let grammar = document.grammar;
+        let name = commented_name(&line.text, grammar.separators(), grammar.stands_alone());
+        let Some(name) = name else { return };
         let name = document.grammar.normal_option(name);
         let Some(&edit) = self.sections[section].edits.get(name.as_ref()) else { return };
         let found = &mut self.options[edit];
@@ -144,8 +158,9 @@ fn is_header(comment: &str) -> bool {
 }
 
 /// The option of a comment `#name = default`; `None` where the comment is something else. Most of a
-/// file is prose, so that this looks no further than it has to.
-fn commented_name<'c>(comment: &'c str, separators: &[char]) -> Option<&'c str> {
+/// file is prose, so that this looks no further than it has to. With `alone` there may be no
+/// separator.
+fn commented_name<'c>(comment: &'c str, separators: &[char], alone: bool) -> Option<&'c str> {
     let bytes = comment.as_bytes();
     if bytes.first() != Some(&b'#') {
         return None;
@@ -153,9 +168,10 @@ fn commented_name<'c>(comment: &'c str, separators: &[char]) -> Option<&'c str> 
     let is_separator = |byte: u8| separators.contains(&char::from(byte));
     let start = 1 + usize::from(bytes.get(1) == Some(&b' '));
     let ends = |byte: &u8| byte.is_ascii_whitespace() || is_separator(*byte);
-    let end = start + bytes.get(start..)?.iter().position(ends)?;
-    let separator = bytes[end..].iter().find(|byte| !byte.is_ascii_whitespace())?;
-    let is_name = end > start && bytes[start] != b'#' && is_separator(*separator);
+    let end = bytes.get(start..)?.iter().position(ends).map_or(bytes.len(), |at| start + at);
+    let separator = bytes[end..].iter().find(|byte| !byte.is_ascii_whitespace());
+    let is_separated = separator.map_or(alone, |byte| is_separator(*byte));
+    let is_name = end > start && bytes[start] != b'#' && is_separated;
     if is_name { comment.get(start..end) } else { None }
 }
 

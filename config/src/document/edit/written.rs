@@ -1,6 +1,6 @@
 //! The lines of a value, behind what stands before it.
 
-use super::super::value::{self, strip_end};
+use super::super::value::strip_end;
 use super::super::{Document, Kind, Line, Unwritable, Value};
 
 impl<'a> Document<'a> {
@@ -27,7 +27,10 @@ impl<'a> Document<'a> {
             let is_it =
                 first.option().is_some_and(|name| self.grammar.normal_option(name) == normal);
             let is_one = continuation.iter().all(|line| line.kind == Kind::Continuation);
-            if !errors.is_empty() || !is_it || !is_one || !value.is(&self.grammar.value(read)) {
+            if let Some(error) = errors.first() {
+                return Err(Unwritable::Other(error.message));
+            }
+            if !is_it || !is_one || !value.is(&self.grammar.value(read)) {
                 return Err(NOT_READ_BACK);
             }
             lines.extend(read.iter().map(|line| self.line(line.text.to_string(), line.kind)));
@@ -57,19 +60,38 @@ impl<'a> Document<'a> {
             // It stands without a separator.
             new_prefix(&text[..start])
         } else {
-            prefix(text, start, end)
+            self.prefix(text, start, end)
         };
         let suffix = if strip_end(&text[end..]).is_empty() { "" } else { &text[end..] };
-        let blanks = &text[start..end];
-        let blanks = if suffix.is_empty() { "" } else { &blanks[strip_end(blanks).len()..] };
+        let blanks = if suffix.is_empty() { "" } else { self.end_blanks(&text[start..end]) };
         (prefix, format!("{blanks}{suffix}"))
     }
 
     /// `#name = default` without its `#` and default.
     pub(super) fn uncommented_prefix(&self, comment: &str) -> String {
         let text = comment.trim_start_matches(['#', ' ']);
-        let start = text.find(self.grammar.separators()).map_or(text.len(), |at| at + 1);
-        prefix(text, start, text.len())
+        match text.find(self.grammar.separators()) {
+            Some(separator) => self.prefix(text, separator + 1, text.len()),
+            None => new_prefix(text.trim_end()),
+        }
+    }
+
+    /// Name and separator up to the value, with a blank after the separator if one has none to
+    /// copy.
+    fn prefix(&self, text: &str, start: usize, end: usize) -> String {
+        let value = self.grammar.strip(&text[start..end]);
+        if value.is_empty() {
+            return format!("{} ", &text[..start]);
+        }
+        let blanks = text[start..end].find(value).unwrap_or(0);
+        text[..start + blanks].to_owned()
+    }
+
+    /// The blanks between a value and what follows it.
+    fn end_blanks<'t>(&self, text: &'t str) -> &'t str {
+        let value = self.grammar.strip(text);
+        let start = text.find(value).unwrap_or(0);
+        &text[start + value.len()..]
     }
 }
 
@@ -79,14 +101,4 @@ const NOT_READ_BACK: Unwritable = Unwritable::Other("its reader would read somet
 /// The name and the separator of an option that is new.
 pub(super) fn new_prefix(option: &str) -> String {
     format!("{option} = ")
-}
-
-/// Name and separator up to the value, with a blank after the separator if one has none to copy.
-fn prefix(text: &str, start: usize, end: usize) -> String {
-    let value = value::strip(&text[start..end]);
-    if value.is_empty() {
-        return format!("{} ", &text[..start]);
-    }
-    let blanks = text[start..end].find(value).unwrap_or(0);
-    text[..start + blanks].to_owned()
 }
