@@ -74,6 +74,19 @@ chaos: build ## Play random changes and faults (ROUNDS=50; SEED=… begins with 
 ROUNDS ?= 50
 SEED ?=
 
+.PHONY: fuzz
+fuzz: ## Fuzz what reads other people's texts, guided by coverage (SECONDS_EACH=60; TARGETS="document")
+	@tests/install.sh fuzz
+	@test -x $(CACHE)/tools/bin/cargo-fuzz || \
+	  cargo install --quiet --locked --root $(CACHE)/tools cargo-fuzz@$(FUZZ_VERSION)
+	for target in $(TARGETS); do \
+	  PATH="$(CACHE)/tools/bin:$$PATH" RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz \
+	    --sanitizer none $$target -- -max_total_time=$(SECONDS_EACH) -max_len=512 -timeout=10; \
+	done
+FUZZ_VERSION := 0.13.1
+SECONDS_EACH ?= 60
+TARGETS ?= key document render data
+
 .PHONY: container-test
 container-test: release ## Check the agent as the ENTRYPOINT of real containers; needs docker's engine
 	$(BUILD_STATIC) -p etcstack-tests --bin testd

@@ -21,6 +21,9 @@ need gcc command -v gcc
 if [[ ${1:-} == bench ]]; then
     need crudini command -v crudini
 fi
+if [[ ${1:-} == fuzz ]]; then
+    need g++ command -v g++
+fi
 if [[ ${1:-} == release ]]; then
     need musl-tools command -v musl-gcc
     need file command -v file
