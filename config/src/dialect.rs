@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::document::{Grammar, Oslo};
+use crate::document::{Grammar, Mysql, Oslo};
 
 /// How a file is read by its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,7 +68,7 @@ impl Dialect {
         match self {
             Self::Oslo => Some(&Oslo),
             Self::Configparser => None,
-            Self::Mysql => None,
+            Self::Mysql => Some(&Mysql),
             Self::Plain => None,
             Self::Rsync => None,
             Self::Libvirt => None,

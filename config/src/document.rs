@@ -6,6 +6,7 @@
 
 mod edit;
 mod grammar;
+mod mysql;
 mod oslo;
 mod value;
 
@@ -16,6 +17,7 @@ use thiserror::Error;
 
 pub use edit::Edit;
 pub use grammar::Grammar;
+pub use mysql::Mysql;
 pub use oslo::{Oslo, check_name, normal_section};
 pub use value::{Unwritable, Value, check_number, join_values, split_values};
 
@@ -54,7 +56,6 @@ enum Kind {
     Blank,
     Comment,
     /// Something that the reader acts on and that is no option: it reads another file, say.
-    #[allow(dead_code)] // oslo.config knows none
     Directive,
     Section {
         name: (usize, usize),
@@ -171,14 +172,20 @@ impl<'a> Document<'a> {
                 let start = (index + 1 + more, line.column(self.grammar.part(line)));
                 (line.kind != Kind::Aside).then_some(start)
             };
+            let value = self.grammar.value(lines);
+            let mut starts: Vec<_> = lines.iter().enumerate().filter_map(start).collect();
+            // Line breaks may stand escaped, several lines in one.
+            if let Some(last) = starts.last().copied() {
+                starts.resize(starts.len().max(1 + value.matches('\n').count()), last);
+            }
             found.push(Assignment {
                 section,
                 option,
-                value: self.grammar.value(lines),
+                value,
                 line: index + 1,
                 section_at,
                 column: line.column(option),
-                starts: lines.iter().enumerate().filter_map(start).collect(),
+                starts,
             });
         }
         found
