@@ -3,15 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::document::{Grammar, Mysql, Oslo};
+use crate::document::{Configparser, Grammar, Mysql, Oslo, Swift};
 
 /// How a file is read by its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {
     /// oslo.config's INI: nearly every `*.conf` of OpenStack.
     Oslo,
-    /// Python's configparser: PasteDeploy and Swift.
+    /// Python's configparser: PasteDeploy, and Swift's `swift.conf`.
     Configparser,
+    /// The same with Swift's own idea of `%`: the files of its servers.
+    Swift,
     /// MariaDB's option files.
     Mysql,
     /// Options without sections: `rabbitmq.conf`.
@@ -30,9 +32,10 @@ pub enum Dialect {
 const BINARY: [&str; 5] = [".gz", ".der", ".p12", ".pfx", ".jks"];
 
 impl Dialect {
-    const NAMES: [(&'static str, Self); 8] = [
+    const NAMES: [(&'static str, Self); 9] = [
         ("oslo", Self::Oslo),
         ("configparser", Self::Configparser),
+        ("swift", Self::Swift),
         ("mysql", Self::Mysql),
         ("plain", Self::Plain),
         ("rsync", Self::Rsync),
@@ -50,11 +53,19 @@ impl Dialect {
             "libvirtd.conf" | "qemu.conf" => Self::Libvirt,
             _ if name.starts_with("virt") && name.ends_with("d.conf") => Self::Libvirt,
             "swift.conf"
-            | "proxy-server.conf"
+            | "container-sync-realms.conf"
+            | "dispersion.conf"
+            | "drive-audit.conf"
+            | "memcache.conf" => Self::Configparser,
+            "proxy-server.conf"
             | "account-server.conf"
             | "container-server.conf"
             | "object-server.conf"
-            | "internal-client.conf" => Self::Configparser,
+            | "internal-client.conf"
+            | "object-expirer.conf"
+            | "container-reconciler.conf"
+            | "backend-ratelimit.conf"
+            | "keymaster.conf" => Self::Swift,
             _ if name.ends_with("paste.ini") => Self::Configparser,
             _ if name.ends_with(".cnf") => Self::Mysql,
             _ if BINARY.iter().any(|end| name.ends_with(end)) => Self::Binary,
@@ -67,7 +78,8 @@ impl Dialect {
     pub fn grammar(self) -> Option<&'static dyn Grammar> {
         match self {
             Self::Oslo => Some(&Oslo),
-            Self::Configparser => None,
+            Self::Configparser => Some(&Configparser),
+            Self::Swift => Some(&Swift),
             Self::Mysql => Some(&Mysql),
             Self::Plain => None,
             Self::Rsync => None,
@@ -107,7 +119,8 @@ mod tests {
             ("ml2_conf.ini", Dialect::Oslo),
             ("glance-api-paste.ini", Dialect::Configparser),
             ("api-paste.ini", Dialect::Configparser),
-            ("proxy-server.conf", Dialect::Configparser),
+            ("swift.conf", Dialect::Configparser),
+            ("proxy-server.conf", Dialect::Swift),
             ("rabbitmq.conf", Dialect::Plain),
             ("rsyncd.conf", Dialect::Rsync),
             ("virtqemud.conf", Dialect::Libvirt),

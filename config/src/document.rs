@@ -4,6 +4,7 @@
 //! everything else left alone, is the same for all. Printing an unchanged document gives the first
 //! bytes back.
 
+mod configparser;
 mod edit;
 mod grammar;
 mod mysql;
@@ -15,6 +16,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+pub use configparser::{Configparser, Swift};
 pub use edit::Edit;
 pub use grammar::Grammar;
 pub use mysql::Mysql;
@@ -68,7 +70,6 @@ enum Kind {
     },
     Continuation,
     /// A comment between the lines of a value.
-    #[allow(dead_code)]
     Aside,
 }
 

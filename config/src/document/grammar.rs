@@ -65,8 +65,7 @@ pub trait Grammar: Sync + fmt::Debug {
     }
 
     /// What the reader makes of the lines of one option: the first one of kind
-    /// [`Option`](super::Kind::Option), the others of kind
-    /// [`Continuation`](super::Kind::Continuation) or [`Aside`](super::Kind::Aside).
+    /// `Option`, the others of kind `Continuation` or `Aside`.
     fn value(&self, lines: &[Line<'_>]) -> String {
         let mut value = String::new();
         let said = lines.iter().filter(|line| line.kind != Kind::Aside);

@@ -161,7 +161,6 @@ pub(super) fn strip(text: &str) -> &str {
 }
 
 /// Python's `str.lstrip()`.
-#[allow(dead_code)]
 pub(super) fn strip_start(text: &str) -> &str {
     text.trim_start_matches(is_space)
 }

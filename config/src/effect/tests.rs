@@ -165,10 +165,11 @@ fn what_cannot_be_compared_needs_a_restart() {
             assert_eq!(found, expected, "{at} to {to}");
         }
     }
-    for dialect in [Dialect::Configparser, Dialect::Plain, Dialect::Text] {
-        let found = effect(dialect, Some(b"# a\n"), Some(b"# b\n"), Some(&catalog));
+    for dialect in [Dialect::Configparser, Dialect::Mysql, Dialect::Plain, Dialect::Text] {
+        let [old, new] = [b"[a]\na = 1\n", b"[a]\na = 2\n"];
+        let found = effect(dialect, Some(old), Some(new), Some(&catalog));
         assert_eq!(found, Change::unknown());
-        let same = effect(dialect, Some(b"# a\n"), Some(b"# a\n"), None);
+        let same = effect(dialect, Some(old), Some(old), None);
         assert_eq!(same, Change::default());
     }
 }

@@ -38,9 +38,9 @@ fn the_friendliest_form() {
     let expected = [
         (
             "c/g.keys",
-            "# Whole keys and their values, to the byte\nc/g/api-paste.ini/composite:x//v3=a = b\n\
-             c/g/g.conf=whole\nc/g/g.conf/rootless=1\n",
+            "# Whole keys and their values, to the byte\nc/g/g.conf=whole\nc/g/g.conf/rootless=1\n",
         ),
+        ("c/g/api-paste.ini", "[composite:x]\n/v3 = a = b\n"),
         (
             "c/g/g.conf",
             "[DEFAULT]\ndebug = true\nearly =\n\n[db]\nmulti = \" a\"\n    b\nmulti = c\n\
@@ -116,6 +116,29 @@ fn names_that_a_reader_passes_over_at_the_top() {
             ["general/variables.conf", "keys/1.keys", "keys/2.keys", inner, "r/s/validate.toml"];
         assert_eq!(paths, expected);
     }
+}
+
+/// Names that one of its readers takes for the same cannot stand in one overlay.
+#[test]
+fn names_that_differ_in_case_only() {
+    let pairs = [
+        ("r/s/proxy-server.conf/a/X", "1"),
+        ("r/s/proxy-server.conf/a/x", "2"),
+        ("r/s/swift.conf/a/X", "1"),
+        ("r/s/swift.conf/a/x", "2"),
+        ("r/s/swift.conf/b/x", "a\n    \n    b"),
+        ("r/s/swift.conf/swift-hash/x", "à"),
+    ];
+    let written = write(&pairs, Layout::Overlays);
+    let head = LISTING_HEAD;
+    let expected = [
+        ("r/s.keys", format!("{head}r/s/swift.conf/a/x=2\nr/s/swift.conf/swift-hash/x=à\n")),
+        ("r/s/proxy-server.conf", "[a]\nX = 1\nx = 2\n".to_owned()),
+        ("r/s/swift.conf", "[a]\nX = 1\n\n[b]\nx = a\n\n    b\n".to_owned()),
+    ];
+    let written: Vec<_> =
+        written.iter().map(|(path, text)| (path.as_str(), text.clone())).collect();
+    assert_eq!(written, expected);
 }
 
 #[test]
