@@ -13,6 +13,7 @@
 //! `catalog` and the file `validate.toml` beside the roles, which `validate` reads.
 
 mod marks;
+mod together;
 
 pub mod write;
 
@@ -152,23 +153,14 @@ impl Data {
 
     /// All that was read and all that is wrong with it.
     pub(crate) fn gathered(mut self) -> Gathered {
-        let mut scope = Scope::default();
-        let mut keys = BTreeMap::new();
-        for (key, datum) in &self.found {
-            if let Ok(Key::Variable(name)) = Key::parse(key) {
-                keys.insert(name.clone(), key.clone());
-                scope.general.insert(name, datum.value.clone());
-            }
-        }
-        for (name, error) in scope.check_general() {
-            // A malformed value has been reported where it stands.
-            if let (variables::VariableError::Circle(_), Some(key)) = (&error, keys.get(&name))
-                && let Some(marks) = self.marks.get(key)
-            {
-                self.findings.push(Finding::error(marks.name(), Code::Circle, error));
-            }
-        }
+        let findings = self.together();
+        self.findings.extend(findings);
         Gathered { found: self.found, marks: self.marks, findings: self.findings }
+    }
+
+    /// What is wrong with keys only together.
+    fn together(&self) -> Vec<Finding> {
+        together::check(&self.found, &self.marks)
     }
 
     /// Whether nothing was read, not even a mistake.
@@ -375,12 +367,9 @@ fn check(key: &Key, value: &str) -> Result<(), Fault> {
         binary::decode(value).map_err(bad_value)?;
     }
     if let (Some(grammar), Key::Option(_, name)) = (dialect.grammar(), key) {
-        // Without a section it may be a plain file after all: its manifest decides.
-        if name.section.is_some() {
-            grammar
-                .check_name(name.section.as_deref(), &name.option)
-                .map_err(|message| (Code::BadName, message, None))?;
-        }
+        grammar
+            .check_name(name.section.as_deref(), &name.option)
+            .map_err(|message| (Code::BadName, message, None))?;
         let value = with_numbers(value, dialect);
         let values = split_values(&value);
         check_number(grammar, values.len()).map_err(bad_value)?;

@@ -4,6 +4,8 @@
 //! all the same can say so. All names by which `etcstack-loader secrets` makes secrets are known
 //! here, those of UUIDs aside: a UUID names a secret, and most of them name something else.
 
+use crate::variables::is_name;
+
 /// Anywhere in a name.
 const PARTS: [&str; 12] = [
     "password",
@@ -45,11 +47,14 @@ pub fn holds_any(text: &str, secrets: &[&str]) -> bool {
     secrets.iter().any(|secret| secret.len() >= SHORTEST && text.contains(*secret))
 }
 
-/// Whether a text gives a secret away by its form: a URL with a user's password, an assignment to
-/// a name that looks like one, a private key.
+/// Whether a text gives a secret away by its form: a URL with a user's password, or the same without
+/// a scheme, what stands in the header of an HTTP request, an assignment to a name that looks like
+/// a secret's, a private key.
 pub fn looks_secret(text: &str) -> bool {
     text.contains("PRIVATE KEY")
         || text.split_whitespace().any(has_userinfo)
+        || text.match_indices('@').any(|(at, _)| is_login(text, at))
+        || has_credentials(text)
         || text
             .match_indices([':', '='])
             .any(|(at, _)| is_secret_name(last_word(text.get(..at).unwrap_or_default())))
@@ -59,6 +64,70 @@ pub fn looks_secret(text: &str) -> bool {
 fn has_userinfo(word: &str) -> bool {
     let Some((_, rest)) = word.split_once("://") else { return false };
     rest.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
+}
+
+/// Schemes whose `@` stands behind no password.
+const ADDRESSES: [&str; 5] = ["acct", "mailto", "sip", "sips", "xmpp"];
+
+/// `user:password@host` without a scheme. A number may be a password as well as a port: it is hidden.
+fn is_login(text: &str, at: usize) -> bool {
+    let before = text.get(..at).unwrap_or_default();
+    let host = text.get(at + 1..).unwrap_or_default();
+    let ends = |c: char| c.is_whitespace() || ",;\"'`()<>=".contains(c);
+    let word = before.rsplit(ends).next().unwrap_or_default();
+    let Some((user, password)) = word.split_once(':') else { return false };
+    let is_no_part = |c: char| !(c.is_ascii_alphanumeric() || "._-+%".contains(c));
+    let user = user.rsplit(is_no_part).next().unwrap_or_default();
+    let is_address = password.contains(':') && [user, password].into_iter().all(is_hexadecimal);
+    user.contains(|c: char| c.is_ascii_alphabetic())
+        && !ADDRESSES.contains(&user)
+        && !password.is_empty()
+        // What has a scheme is a URL, and looked at as one.
+        && !password.starts_with("//")
+        && !is_address
+        && !is_reference(password)
+        // An image's digest.
+        && !host.starts_with("sha256:")
+        && host.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '[' | '$'))
+}
+
+/// Part of an IPv6 or a MAC address.
+fn is_hexadecimal(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_hexdigit() || c == ':')
+}
+
+/// Whether a text is one reference to a variable, and no default.
+pub fn is_reference(text: &str) -> bool {
+    let Some(name) = text.strip_prefix('$') else { return false };
+    let braced = name.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    is_name(braced.map_or(name, |inner| inner.strip_suffix("|url").unwrap_or(inner)))
+}
+
+/// Fewer letters than a credential has are a word: `Basic auth`.
+const SHORTEST_CREDENTIALS: usize = 6;
+
+/// `Bearer …` and `Basic …`, as HTTP has them, with what is no word of a sentence behind.
+fn has_credentials(text: &str) -> bool {
+    let ends = |c: char| c.is_whitespace() || "\"',;".contains(c);
+    let words: Vec<_> = text.split(ends).filter(|word| !word.is_empty()).collect();
+    words.iter().zip(words.iter().skip(1)).any(|(word, next)| {
+        let scheme = word.rsplit(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+        let is_scheme = ["bearer", "basic"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        is_scheme && is_credential(next)
+    })
+}
+
+/// The letters that RFC 9110 has for credentials, and something that a word does not have.
+fn is_credential(word: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
+    let is_odd = |c: char| c.is_ascii_digit() || matches!(c, '=' | '~' | '+');
+    let mut letters = word.chars();
+    letters.next();
+    word.len() >= SHORTEST_CREDENTIALS
+        && word.chars().all(is_part)
+        && (word.contains(is_odd)
+            || letters.any(|c| c.is_ascii_uppercase())
+                && word.contains(|c: char| c.is_ascii_lowercase()))
 }
 
 /// The name in front of a separator, quotes and blanks aside.
@@ -127,6 +196,17 @@ mod tests {
             "--os-password=x",
             "users['x']['secret'] = 1",
             "-----BEGIN RSA PRIVATE KEY-----",
+            "guest:guest@rabbit:5672",
+            "guest:12345@rabbit",
+            "u:p:w@[::1]:5672,u:p@b",
+            "servers = \"u:p@a\"",
+            "u:p@a;u:p@b",
+            "u:${X:-hunter2}@h",
+            "{u:p@h}",
+            "Bearer eyJhbGciOi.eyJzdWI.x-y_z",
+            "Authorization: Basic dXNlcjpwdw==",
+            "\"Authorization\": \"bearer abcdef123456\"",
+            "Basic dXNlcjpwYXNzd29yZA",
         ] {
             assert!(looks_secret(text), "{text}");
         }
@@ -140,6 +220,27 @@ mod tests {
             "https://host/x?user@example.com",
             "%(levelname)s: %(message)s",
             "\"rule:admin\": \"x\"",
+            "root@host:/srv",
+            "git@github.com:org/repo",
+            "mailto:admin@example.com",
+            "Admin <admin@example.com>, b@example.com",
+            "host@lvm#pool",
+            "aa:bb:cc:dd:ee:ff@eth0",
+            "fe80::1@eth0",
+            "12:30@daily",
+            "registry:5000/nova@sha256:0123456789abcdef",
+            "user:$SECRET@host",
+            "user:@host",
+            "a: b@c",
+            "u:p@",
+            "Basic authentication",
+            "Basic auth",
+            "basic HTTP",
+            "Bearer tokens",
+            "Bearer $TOKEN",
+            "the Basic, Bearer",
+            "--http-basic interfaces",
+            "u:${SECRET|url}@h",
         ] {
             assert!(!looks_secret(text), "{text}");
         }

@@ -4,6 +4,7 @@
 //! not certain that something is wrong, it is a warning or nothing.
 
 mod finding;
+mod folders;
 mod names;
 mod nearest;
 mod options;
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 
 pub use finding::{Code, Finding, Severity};
 pub use names::Names;
-pub use nearest::nearest;
+pub use nearest::{misspelt, nearest};
 
 use crate::catalog::Catalog;
 use crate::data::{Data, Datum, Gathered, Marks};
@@ -105,6 +106,7 @@ pub fn validate(data: Data, settings: &Settings) -> Vec<Finding> {
     }
     variables::check(&entries, &scope, settings, &mut findings);
     secrets::check(&entries, settings, &mut findings);
+    folders::check(&entries, settings, &mut findings);
     if let Some(catalogs) = &settings.catalogs {
         options::check(&entries, &scope, catalogs, &mut findings);
     }

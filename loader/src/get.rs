@@ -6,6 +6,8 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use etcstack_config::Entries;
+use etcstack_config::key::Key;
+use etcstack_config::problem::Problem;
 use etcstack_store::{LOAD_MARK, Snapshot, Store, StoreError, View};
 use serde_json::{Value, json};
 use thiserror::Error;
@@ -16,7 +18,9 @@ use crate::hand::{is_record, is_secret};
 use crate::near;
 use crate::release::DATA;
 use crate::run::{self, Failure};
-use crate::task;
+use crate::sensitive::sensitive;
+use crate::validate::settings;
+use crate::{stored, task};
 
 /// The prefix of everything.
 const ALL: &str = "/";
@@ -28,10 +32,12 @@ const MASK: &str = "***";
 enum GetError {
     #[error("{0}")]
     Store(#[from] StoreError),
-    #[error("{}: there is no such key{hint}", .key.escape_debug())]
-    NotThere { key: String, hint: String },
-    #[error("{}: there are no keys below it", .0.escape_debug())]
-    Nothing(String),
+    #[error("{0}")]
+    Settings(Problem),
+    #[error("{}: there is no such key in {store}{hint}", .key.escape_debug())]
+    NotThere { key: String, store: String, hint: String },
+    #[error("{}: there are no keys below it in {store}", .prefix.escape_debug())]
+    Nothing { prefix: String, store: String },
     #[error("{}: it holds a secret; --show-secrets prints it", .0.escape_debug())]
     Secret(String),
     #[error("cannot write to standard output: {0}")]
@@ -42,9 +48,9 @@ impl Failure for GetError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Store(error) => error.exit_code(),
-            Self::NotThere { .. } | Self::Nothing(_) => 66, // EX_NOINPUT
-            Self::Secret(_) => 77,                          // EX_NOPERM
-            Self::Output(_) => 74,                          // EX_IOERR
+            Self::Settings(_) | Self::NotThere { .. } | Self::Nothing { .. } => 66, // EX_NOINPUT
+            Self::Secret(_) => 77,                                                  // EX_NOPERM
+            Self::Output(_) => 74,                                                  // EX_IOERR
         }
     }
 }
@@ -61,10 +67,11 @@ async fn get(args: &GetArgs) -> Result<(), GetError> {
         task::warn("a load is under way, or has died half-way: agents may not have seen this");
     }
     let found = find(&store, args, &snapshot.entries).await?;
+    let hidden = hidden(&store, args, &found).await?;
     let text = match (args.keys.as_slice(), args.common.output) {
-        ([key], _) if !key.ends_with('/') => single(args, key, &snapshot)?,
-        (_, Output::Text) => listing(&found, args.show_secrets).into_bytes(),
-        (_, Output::Json) => objects(&found, args.show_secrets, snapshot.revision),
+        ([key], _) if !key.ends_with('/') => single(args, key, &snapshot, &hidden)?,
+        (_, Output::Text) => listing(&found, &hidden).into_bytes(),
+        (_, Output::Json) => objects(&found, &hidden, snapshot.revision),
     };
     match io::stdout().lock().write_all(&text) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(GetError::Output(error)),
@@ -100,13 +107,15 @@ async fn find(store: &Store, args: &GetArgs, entries: &Entries) -> Result<Entrie
             let before = found.len();
             found.extend(below.map(|(key, value)| (key.clone(), value.clone())));
             if found.len() == before && !found.keys().any(|key| is_asked(key)) {
-                return Err(GetError::Nothing(asked.clone()));
+                let store = store.to_string();
+                return Err(GetError::Nothing { prefix: asked.clone(), store });
             }
         } else if let Some(value) = entries.get(asked) {
             found.insert(asked.clone(), value.clone());
         } else {
             return Err(GetError::NotThere {
                 key: asked.clone(),
+                store: store.to_string(),
                 hint: hint(store, args, asked).await,
             });
         }
@@ -121,25 +130,62 @@ async fn hint(store: &Store, args: &GetArgs, key: &str) -> String {
     all.map_or_else(|_| String::new(), |all| near::hint(key, &all.entries))
 }
 
+/// The keys whose values are not shown.
+async fn hidden(
+    store: &Store,
+    args: &GetArgs,
+    found: &Entries,
+) -> Result<BTreeSet<String>, GetError> {
+    if args.show_secrets {
+        return Ok(BTreeSet::new());
+    }
+    let is_hidden =
+        |(key, value): &(&String, &Vec<u8>)| is_secret(key, &String::from_utf8_lossy(value));
+    let mut hidden: BTreeSet<_> =
+        found.iter().filter(is_hidden).map(|(key, _)| key.clone()).collect();
+    let left: Vec<_> = found.keys().filter(|key| !hidden.contains(*key)).collect();
+    if left.iter().all(|key| is_record(key)) {
+        return Ok(hidden);
+    }
+    let (settings, _) = settings::read(&args.sources.sources()).map_err(GetError::Settings)?;
+    // What is put in where a secret stands is one.
+    let all = if left.iter().any(|key| matches!(Key::parse(key), Ok(Key::Variable(_)))) {
+        match stored::now(store, args.common.start_timeout).await {
+            // Who may not know what refers to it goes by its name.
+            Err(StoreError::Denied { .. }) => Entries::new(),
+            all => all?,
+        }
+    } else {
+        Entries::new()
+    };
+    hidden.extend(sensitive(&[&all, found], settings.catalogs.as_ref()));
+    Ok(hidden)
+}
+
 /// What one key holds, to the byte, and a line break if there is none.
-fn single(args: &GetArgs, key: &str, snapshot: &Snapshot) -> Result<Vec<u8>, GetError> {
-    let value = snapshot.entries.get(key).cloned().unwrap_or_default();
-    if !args.show_secrets && is_secret(key, &String::from_utf8_lossy(&value)) {
+fn single(
+    args: &GetArgs,
+    key: &str,
+    snapshot: &Snapshot,
+    hidden: &BTreeSet<String>,
+) -> Result<Vec<u8>, GetError> {
+    if hidden.contains(key) {
         return Err(GetError::Secret(key.to_owned()));
     }
+    let value = snapshot.entries.get(key).cloned().unwrap_or_default();
     if args.common.output == Output::Json {
         let found = Entries::from([(key.to_owned(), value)]);
-        return Ok(objects(&found, args.show_secrets, snapshot.revision));
+        return Ok(objects(&found, hidden, snapshot.revision));
     }
     let end: &[u8] = if value.ends_with(b"\n") { b"" } else { b"\n" };
     Ok([&value, end].concat())
 }
 
-fn listing(found: &Entries, show: bool) -> String {
+fn listing(found: &Entries, hidden: &BTreeSet<String>) -> String {
     let mut out = String::new();
     for (key, value) in found {
         let value = String::from_utf8_lossy(value);
-        let masked = !show && is_secret(key, &value);
+        let masked = hidden.contains(key);
         let key = key.escape_debug();
         if masked {
             let _ = writeln!(out, "{key} = {MASK}");
@@ -157,10 +203,10 @@ fn listing(found: &Entries, show: bool) -> String {
 }
 
 /// One JSON object. A secret is `null`; so is what is no text.
-fn objects(found: &Entries, show: bool, revision: i64) -> Vec<u8> {
+fn objects(found: &Entries, hidden: &BTreeSet<String>, revision: i64) -> Vec<u8> {
     let object = |(key, value): (&String, &Vec<u8>)| -> Value {
         let text = str::from_utf8(value).ok();
-        let masked = !show && is_secret(key, &String::from_utf8_lossy(value));
+        let masked = hidden.contains(key);
         json!({"key": key, "value": text.filter(|_| !masked), "masked": masked})
     };
     let keys: Vec<_> = found.iter().map(object).collect();

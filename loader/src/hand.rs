@@ -4,6 +4,7 @@ mod change;
 mod check;
 mod error;
 mod report;
+mod strange;
 
 use etcstack_config::key::Key;
 use etcstack_config::secret::{is_secret_name, looks_secret};
@@ -40,6 +41,15 @@ pub(crate) fn is_secret_key(key: &str) -> bool {
 /// Whether a key holds a secret, by its name or by the form of its value.
 pub(crate) fn is_secret(key: &str, value: &str) -> bool {
     is_secret_key(key) || !is_record(key) && looks_secret(value)
+}
+
+/// What is said of a secret on the command line.
+pub(crate) fn seen_by_all(key: &str, why: &str) -> String {
+    format!(
+        "{}: {why} a secret, and all users of this machine can see it on the command line; rather \
+         give it on standard input, with -, or with --from-file",
+        key.escape_debug()
+    )
 }
 
 /// Whether a key is one of the system's own.

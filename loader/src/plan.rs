@@ -13,7 +13,7 @@ use etcstack_store::{Expect, LIMITS, Write};
 use serde::Serialize;
 
 use self::lists::ListChange;
-pub(crate) use self::world::{World, view};
+pub(crate) use self::world::{World, view, view_with_replicas};
 use crate::history::Counts;
 use crate::release::Data;
 

@@ -1,6 +1,6 @@
 //! `plan`: what a load would do, and what the daemons would do then. Writes nothing.
 
-mod daemons;
+pub(crate) mod daemons;
 mod json;
 mod text;
 
@@ -14,7 +14,7 @@ use etcstack_config::validate::Settings;
 use etcstack_store::{LOAD_MARK, Snapshot, StoreError, Write, read_data};
 use thiserror::Error;
 
-use self::daemons::{Daemons, State};
+use self::daemons::{Daemons, Replicas, State};
 use crate::cli::{Output, PlanArgs};
 use crate::difference::Difference;
 use crate::overlay::Known;
@@ -84,7 +84,7 @@ async fn preview(args: &PlanArgs) -> Result<ExitCode, PlanError> {
     };
     let (settings, against) = settings::read(&sources).map_err(PlanError::File)?;
     let store = args.common.store.open()?;
-    let snapshot = store.snapshot(&plan::view(), args.common.start_timeout).await?;
+    let snapshot = store.snapshot(&plan::view_with_replicas(), args.common.start_timeout).await?;
     if let Some(mark) = snapshot.entries.get(LOAD_MARK) {
         return Err(PlanError::Loading(String::from_utf8_lossy(mark).into_owned()));
     }
@@ -129,7 +129,8 @@ impl Preview {
         let catalogs = settings.catalogs.as_ref();
         let hidden = sensitive(&[&before, &after, &all], catalogs);
         let state = |entries| State::new(entries, Known::new(entries, &settings.environment));
-        let daemons = daemons::daemons(&state(&before), &state(&after), catalogs);
+        let replicas = Replicas::of(&snapshot.entries);
+        let daemons = daemons::daemons(&state(&before), &state(&after), &replicas, catalogs);
         let current = world.history.current();
         let is_same = current.is_some_and(|entry| entry.digest.as_ref() == Some(&digest(data)));
         Self {

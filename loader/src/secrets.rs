@@ -12,7 +12,7 @@ mod write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use etcstack_config::problem::Problems;
+use etcstack_config::problem::{Problem, Problems};
 use etcstack_store::StoreError;
 pub(crate) use kind::Kind;
 pub(crate) use state::{loaded, merged};
@@ -30,12 +30,15 @@ pub(crate) enum SecretsError {
     Store(#[from] StoreError),
     #[error("cannot read {}: {reason}", .path.display())]
     Input { path: PathBuf, reason: String },
+    /// The catalogs.
+    #[error("{0}")]
+    Settings(Problem),
     #[error("{0}")]
     Usage(String),
     #[error("{0}")]
     Refused(String),
-    #[error("general/{0} is not in the store; `secrets list` names what is there")]
-    NotThere(String),
+    #[error("general/{name} is not in the store; {}", hint(.near.as_deref()))]
+    NotThere { name: String, near: Option<String> },
     #[error("{LOADING}")]
     Loading,
     #[error("others keep changing the store; not everything was written. Run this again")]
@@ -44,14 +47,22 @@ pub(crate) enum SecretsError {
     Changed(String),
 }
 
+/// Which variable may have been meant.
+fn hint(near: Option<&str>) -> String {
+    near.map_or_else(
+        || "`secrets list` names what is there".to_owned(),
+        |near| format!("perhaps this is meant: {near}"),
+    )
+}
+
 impl Failure for SecretsError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Data(_) | Self::Refused(_) => 65, // EX_DATAERR
             Self::Store(error) => error.exit_code(),
-            Self::Input { .. } | Self::NotThere(_) => 66, // EX_NOINPUT
-            Self::Usage(_) => 64,                         // EX_USAGE
-            Self::Loading | Self::Busy | Self::Changed(_) => 75, // EX_TEMPFAIL
+            Self::Settings(_) | Self::Input { .. } | Self::NotThere { .. } => 66, // EX_NOINPUT
+            Self::Usage(_) => 64,                                                 // EX_USAGE
+            Self::Loading | Self::Busy | Self::Changed(_) => 75,                  // EX_TEMPFAIL
         }
     }
 }

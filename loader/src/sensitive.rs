@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use etcstack_config::Entries;
 use etcstack_config::key::{Key, variable_key};
-use etcstack_config::secret::{is_secret_name, looks_secret};
+use etcstack_config::secret::{is_reference, is_secret_name, looks_secret};
 use etcstack_config::validate::Catalogs;
-use etcstack_config::variables::{is_name, references};
+use etcstack_config::variables::references;
 
 /// The keys of these states that hold secrets. A variable holds one as well where it is the value
 /// of a secret option, or the password in a URL.
@@ -65,13 +65,6 @@ pub(crate) fn is_harmless(value: &str) -> bool {
         return false;
     };
     !value.contains("://") || !looks_secret(&value.replace(&format!(":{secret}@"), "@"))
-}
-
-/// One reference, and no default.
-fn is_reference(text: &str) -> bool {
-    let Some(name) = text.strip_prefix('$') else { return false };
-    let braced = name.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    is_name(braced.map_or(name, |inner| inner.strip_suffix("|url").unwrap_or(inner)))
 }
 
 #[cfg(test)]

@@ -1,14 +1,16 @@
 //! `set`: single keys, by hand.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::ExitCode;
 
 use etcstack_config::key::Key;
+use etcstack_config::secret::looks_secret;
 use etcstack_config::variables::references;
 
 use crate::cli::SetArgs;
-use crate::hand::{Change, Expected, HandError, Wanted, is_secret_key, normal};
+use crate::hand::{Change, Expected, HandError, Wanted, is_secret_key, normal, seen_by_all};
 use crate::history::Kind;
 use crate::{run, task};
 
@@ -21,7 +23,7 @@ const MOST: u64 = 4 << 20;
 /// The command.
 pub(crate) fn run(args: &SetArgs) -> ExitCode {
     run::to_end(async {
-        let wanted = wanted(args)?;
+        let (wanted, shown) = wanted(args)?;
         let expected = match (&args.expect, args.expect_absent) {
             (Some(value), _) => Expected::Value(value.clone()),
             (None, true) => Expected::Absent,
@@ -32,14 +34,16 @@ pub(crate) fn run(args: &SetArgs) -> ExitCode {
             return Err(HandError::Usage(message.into()));
         }
         Change::new(Kind::Set, &args.hand, wanted, args.force, args.allow_unknown)?
+            .showing(shown)
             .expecting(expected)
             .execute(&args.hand)
             .await
     })
 }
 
-/// The keys and their values, from wherever they are to be read.
-fn wanted(args: &SetArgs) -> Result<Wanted, HandError> {
+/// The keys and their values, from wherever they are to be read; and which of the values stand on
+/// the command line, be they secrets or not.
+fn wanted(args: &SetArgs) -> Result<(Wanted, BTreeSet<String>), HandError> {
     let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
     let one = |key: &str, text: String, from: &Path| {
         let key = spelled(key)?;
@@ -49,7 +53,7 @@ fn wanted(args: &SetArgs) -> Result<Wanted, HandError> {
             return Err(HandError::Input { path: from.to_owned(), reason });
         }
         let value = as_value(&key, text);
-        Ok(Wanted::from([(key, Some(value))]))
+        Ok((Wanted::from([(key, Some(value))]), BTreeSet::new()))
     };
     match (words.as_slice(), &args.from_file) {
         ([key], Some(path)) => one(key, read(path)?, path),
@@ -60,15 +64,16 @@ fn wanted(args: &SetArgs) -> Result<Wanted, HandError> {
         }
         ([key, value], None) if !key.contains('=') => {
             let key = spelled(key)?;
-            warn_of_secret(&key, value);
-            Ok(Wanted::from([(key, Some((*value).to_owned()))]))
+            let shown = shown(&key, value);
+            Ok((Wanted::from([(key, Some((*value).to_owned()))]), shown.into_iter().collect()))
         }
         (pairs, None) => pairs_of(pairs),
     }
 }
 
-fn pairs_of(words: &[&str]) -> Result<Wanted, HandError> {
+fn pairs_of(words: &[&str]) -> Result<(Wanted, BTreeSet<String>), HandError> {
     let mut wanted = Wanted::new();
+    let mut all_shown = BTreeSet::new();
     for word in words {
         let Some((key, value)) = word.split_once('=') else {
             // Not the word itself: it may be a value.
@@ -77,14 +82,14 @@ fn pairs_of(words: &[&str]) -> Result<Wanted, HandError> {
             ));
         };
         let key = spelled(key)?;
-        warn_of_secret(&key, value);
+        all_shown.extend(shown(&key, value));
         let earlier = wanted.insert(key.clone(), Some(value.to_owned()));
         if earlier.is_some_and(|earlier| earlier.as_deref() != Some(value)) {
             let message = format!("{}: two values for one key", key.escape_debug());
             return Err(usage(&message));
         }
     }
-    Ok(wanted)
+    Ok((wanted, all_shown))
 }
 
 fn usage(message: &str) -> HandError {
@@ -109,14 +114,20 @@ fn as_value(key: &str, text: String) -> String {
     }
 }
 
-fn warn_of_secret(key: &str, value: &str) {
-    if is_secret_key(key) && !value.is_empty() && references(value).is_empty() {
-        task::warn(format!(
-            "{}: by its name a secret, and all users of this machine can see it on the command \
-             line; rather give it on standard input, with -, or with --from-file",
-            key.escape_debug()
-        ));
+/// Warns of what is a secret by itself. What is none may be one in the store: the key is given.
+fn shown(key: &str, value: &str) -> Option<String> {
+    if value.is_empty() || !references(value).is_empty() {
+        return None;
     }
+    let why = if is_secret_key(key) {
+        "by its name"
+    } else if looks_secret(value) {
+        "by its form"
+    } else {
+        return Some(key.to_owned());
+    };
+    task::warn(seen_by_all(key, why));
+    None
 }
 
 fn read(path: &Path) -> Result<String, HandError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use etcstack_config::Entries;
 use etcstack_config::key::SYSTEM;
-use etcstack_store::{Store, View};
+use etcstack_store::{Store, StoreError, View};
 
 use crate::history::{self, CURRENT, Entry, History, Reference};
 use crate::load::LoadError;
@@ -30,7 +30,7 @@ pub(crate) async fn release(
 }
 
 /// All keys that are in the store now, the system's records aside.
-pub(crate) async fn now(store: &Store, timeout: Duration) -> Result<Entries, LoadError> {
+pub(crate) async fn now(store: &Store, timeout: Duration) -> Result<Entries, StoreError> {
     let view = View::everything().without(format!("{SYSTEM}/"));
     let mut entries = store.snapshot(&view, timeout).await?.entries;
     // The mark is read with every view.

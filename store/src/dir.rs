@@ -17,7 +17,7 @@ use watch::Changes;
 
 use crate::backoff::Backoff;
 use crate::follow::Publisher;
-use crate::{Snapshot, StoreError, View};
+use crate::{Location, Snapshot, StoreError, View};
 
 /// A directory.
 #[derive(Clone, Debug)]
@@ -28,6 +28,10 @@ pub struct Dir {
 impl Dir {
     pub(crate) fn new(root: PathBuf) -> Self {
         Self { root: Arc::new(root) }
+    }
+
+    pub(crate) fn location(&self) -> Location {
+        Location::Dir(self.root.to_path_buf())
     }
 
     pub(crate) fn read_only(&self) -> StoreError {

@@ -26,7 +26,7 @@ pub(crate) use follow::follow;
 use tokio::sync::Mutex;
 
 use crate::view::{Edge, Span};
-use crate::{Credentials, Expect, LIMITS, Outcome, Snapshot, StoreError, View, Write};
+use crate::{Credentials, Expect, LIMITS, Location, Outcome, Snapshot, StoreError, View, Write};
 
 /// How etcd names the end of a range that has none.
 const NO_END: [u8; 1] = [0];
@@ -90,6 +90,10 @@ impl Etcd {
             failures: Arc::default(),
             session: Arc::default(),
         })
+    }
+
+    pub(crate) fn location(&self) -> Location {
+        Location::Etcd { endpoints: self.endpoints.to_vec(), prefix: self.prefix.to_string() }
     }
 
     /// Reads at a revision; 0 for the newest.

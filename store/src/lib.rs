@@ -142,6 +142,16 @@ pub enum Store {
     Memory(Memory),
 }
 
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Etcd(etcd) => write!(f, "{}", etcd.location()),
+            Self::Dir(dir) => write!(f, "{}", dir.location()),
+            Self::Memory(_) => f.write_str("the memory"),
+        }
+    }
+}
+
 impl Store {
     /// The store at a location. Connects to nothing yet.
     pub fn open(location: Location, credentials: Credentials) -> Result<Self, StoreError> {

@@ -90,6 +90,48 @@ async fn certificates_of_etcdctl() {
     assert_eq!(etcd.get("general/V0").await.unwrap(), b"x");
 }
 
+/// All ways in are the same for all commands.
+#[tokio::test(flavor = "multi_thread")]
+async fn certificates_for_other_commands() {
+    let certificates = Arc::new(Certificates::new());
+    let etcd = Etcd::with_tls(certificates.clone()).await;
+    let data = data(1);
+    let folder = data.path().display().to_string();
+    let store = format!("etcds://{}/cloud1", etcd.address());
+    let ca = certificates.ca().display().to_string();
+    let (certificate, key) = certificates.client();
+    let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+    let run = async |arguments: &[&str], with: &[&str]| {
+        let mut command = Command::new(binary("etcstack-loader"));
+        command.args(arguments).args(["--store", &store, "--start-timeout", "10s"]).args(with);
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("ETC")) {
+            command.env_remove(name);
+        }
+        let mut process = Process::spawn(&mut command);
+        let code = process.wait(PATIENCE).await.code().unwrap();
+        (code, process.lines().join("\n"))
+    };
+    let all = ["--cacert", &ca, "--cert", &certificate, "--key", &key];
+    for (arguments, code, said) in [
+        (&["plan", &folder][..], 2, "Plan: 1 to add"),
+        (&["load", &folder], 0, "1 written"),
+        (&["plan", &folder], 0, "Plan: nothing to do"),
+        (&["status"], 0, ""),
+        (&["set", "general/V0", "y"], 0, "changed   general/V0"),
+        (&["get", "general/V0"], 0, "y"),
+        (&["history"], 0, "set"),
+    ] {
+        let (found, text) = run(arguments, &all).await;
+        assert!(found == code && text.contains(said), "{arguments:?}: {found} {text}");
+    }
+    assert_eq!(etcd.get("cloud1/general/V0").await.unwrap(), b"y");
+    // Without a certificate of its own, nobody gets in.
+    for command in [&["plan", &folder][..], &["load", &folder], &["status"]] {
+        let (code, text) = run(command, &["--cacert", &ca, "--start-timeout", "1s"]).await;
+        assert!(code != 0 && !text.contains("written"), "{command:?}: {code} {text}");
+    }
+}
+
 /// Tokens that say themselves until when they hold, unlike those that each use makes last longer.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_load_takes_longer_than_its_token_holds() {

@@ -3,11 +3,14 @@
 // A test fails by panicking.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use etcd_client::TxnOp;
 use etcstack_tests::{Etcd, PATIENCE, Process, binary};
@@ -196,6 +199,38 @@ async fn only_data_is_replaced_and_only_when_told() {
     write(&file, "x");
     assert_eq!(export(&etcd, &file, &["--force"]).await.code, 73);
     assert_eq!(fs::read_to_string(&file).unwrap(), "x");
+}
+
+/// Who reads the directory all the time sees the old files or the new ones, and never none.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_is_replaced_in_one_go() {
+    let etcd = etcd_with(&[("r/s/f.conf/x/a", "1")]).await;
+    let folder = TempDir::new().unwrap();
+    let data = folder.path().join("data");
+    assert_eq!(export(&etcd, &data, &[]).await.code, 0);
+    let inode = || fs::metadata(&data).unwrap().ino();
+    let (first, is_over) = (inode(), Arc::new(AtomicBool::new(false)));
+    let reader = std::thread::spawn({
+        let (file, is_over) = (data.join("r/s/f.conf"), is_over.clone());
+        move || {
+            let mut seen = BTreeSet::new();
+            while !is_over.load(Relaxed) {
+                seen.insert(fs::read_to_string(&file).map_err(|error| error.to_string()));
+            }
+            seen
+        }
+    });
+    for value in ["2", "3", "4"] {
+        etcd.put("r/s/f.conf/x/a", value).await;
+        let done = export(&etcd, &data, &["--force"]).await;
+        assert_eq!(done.code, 0, "{}", done.text);
+    }
+    is_over.store(true, Relaxed);
+    let texts = ["1", "2", "3", "4"].map(|value| Ok(format!("[x]\na = {value}\n")));
+    let seen = reader.join().unwrap();
+    assert!(seen.is_subset(&texts.into()) && seen.len() > 1, "{seen:?}");
+    assert_ne!(inode(), first, "it is another directory");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 /// What `validate` reads stands in the same directory, and is in no store.

@@ -296,3 +296,40 @@ async fn the_right_to_read_is_enough() {
     assert_eq!(ran.code, 2, "{}", ran.err);
     assert_eq!(actions(&json_of(&ran)), ["r cat reload"]);
 }
+
+/// A layer's change is told for the replicas that run with it, with what their other layers say.
+#[tokio::test(flavor = "multi_thread")]
+async fn layers_as_replicas_run_them() {
+    let etcd = Etcd::new().await;
+    let pairs = |level: &'static str| {
+        [
+            ("site/cat/cat.conf/DEFAULT/level", level),
+            ("site/cat/cat.conf/DEFAULT/debug", level),
+            ("compute/cat/cat.conf/DEFAULT/level", "x"),
+            ("compute@n3/cat/cat.conf/DEFAULT/debug", "0"),
+        ]
+    };
+    load(&etcd, &data(&pairs("1"))).await;
+    let after = data(&pairs("0"));
+    let json = json_of(&plan(&etcd, &after, &["--output", "json"]).await);
+    assert_eq!(actions(&json), ["site cat reload"]);
+    assert_eq!(json["services"][0]["options"].as_array().unwrap().len(), 2);
+    assert_eq!(json["services"][0]["also"], Value::Null);
+    for key in ["site,compute/cat/n1", "site,compute/cat/n2", "site,compute,compute@n3/cat/n3"] {
+        etcd.put(&format!("_etcstack/status/{key}"), "{}").await;
+    }
+    let ran = plan(&etcd, &after, &[]).await;
+    let expected = "\
+  site,compute/cat: reload
+    cat.conf [DEFAULT] debug
+  site,compute,compute@n3/cat: nothing: the files read the same
+";
+    assert!(ran.out.contains(expected), "{}", ran.out);
+    etcd.put("_etcstack/status/site/cat/n4", "{}").await;
+    etcd.put("_etcstack/status/site,new/cat/n5", "{}").await;
+    let json = json_of(&plan(&etcd, &after, &["--output", "json"]).await);
+    assert_eq!(
+        actions(&json),
+        ["site cat reload", "site,compute cat reload", "site,compute,compute@n3 cat nothing"]
+    );
+}

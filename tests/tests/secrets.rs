@@ -337,7 +337,8 @@ async fn a_rotation_says_what_it_means_and_then_does_it() {
         ("GLANCE_URL", 65, "was written by a load"),
         ("MY_URL", 65, "is made of other variables, such as GLANCE_DB_PASSWORD"),
         ("ODD", 65, "say --kind"),
-        ("NOWHERE_PASSWORD", 66, "is not in the store"),
+        ("NOWHERE_PASSWORD", 66, "is not in the store; `secrets list` names what is there"),
+        ("GLANCE_DB_PASWORD", 66, "is not in the store; perhaps this is meant: GLANCE_DB_PASSWORD"),
         ("lower", 64, "a variable's name"),
     ] {
         let (found, text) = stage.run(&["secrets", "rotate", name, "--apply"]).await;
@@ -391,4 +392,52 @@ async fn the_list_and_a_load_under_way() {
     }
     assert_eq!(stage.general().await["GLANCE_DB_PASSWORD"], "sesame-1");
     assert_eq!(stage.general().await.len(), 2);
+}
+
+/// What daemons do is told by their catalogs, for the layers that replicas run with.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_knows_the_catalogs() {
+    let stage = Stage::new().await;
+    stage.write(
+        "catalogs/2026.1/cat.json",
+        r#"{"format":1,"options":[
+{"group":"DEFAULT","name":"spell","type":"string value","mutable":true,"single":true},
+{"group":"DEFAULT","name":"fixed","type":"string value","single":true}
+]}"#,
+    );
+    for (key, value) in [
+        ("cold/cat/cat.conf/DEFAULT/fixed", "$A_PASSWORD"),
+        ("hot/cat/cat.conf/DEFAULT/spell", "${B:-$A_PASSWORD}"),
+        ("idle/cat/cat.conf/DEFAULT/fixed", "${C:-$A_PASSWORD}"),
+        ("low/cat/cat.conf/DEFAULT/fixed", "$A_PASSWORD"),
+        ("top/cat/cat.conf/DEFAULT/fixed", "1"),
+        ("other/dog/dog.conf/DEFAULT/spell", "$A_PASSWORD"),
+        ("general/A_PASSWORD", "sesame-old"),
+        ("general/C", "x"),
+        ("_etcstack/status/low,top/cat/h1", "{}"),
+    ] {
+        stage.etcd.put(key, value).await;
+    }
+    let rotate = ["secrets", "rotate", "A_PASSWORD", "--catalog", "catalogs"];
+    let (code, text) = stage.run(&rotate).await;
+    assert_eq!(code, 0, "{text}");
+    for line in [
+        "restart  cold/cat\n",
+        "reload   hot/cat\n",
+        "nothing  idle/cat\n",
+        "nothing  low/cat\n",
+        "restart  other/dog\n",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    let report = stage.json(&rotate).await;
+    assert_eq!(report["catalogs"], "2026.1");
+    let effects = report["services"].as_array().unwrap().iter();
+    let effects: Vec<_> = effects.map(|service| service["effect"].as_str().unwrap()).collect();
+    assert_eq!(effects, ["restart", "reload", "nothing", "nothing", "restart"]);
+    let report = stage.json(&["secrets", "rotate", "A_PASSWORD"]).await;
+    assert_eq!(
+        (&report["catalogs"], &report["services"][1]["effect"]),
+        (&Value::Null, &json!("restart"))
+    );
 }

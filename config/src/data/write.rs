@@ -12,8 +12,8 @@ use crate::Entries;
 use crate::dialect::Dialect;
 use crate::document::{Document, Edit, Grammar, Value, check_number, join_values, split_values};
 use crate::key::{FileName, GENERAL, Key, OptionName};
-use crate::problem::{Problem, Problems};
-use crate::variables::{Scope, VariableError};
+use crate::problem::{Place, Problem, Problems};
+use crate::validate::Finding;
 
 /// The file of all variables that fit on a line.
 const VARIABLES: &str = "general/variables.conf";
@@ -66,7 +66,7 @@ pub fn files(entries: &Entries, layout: Layout) -> Result<Written, Problems> {
             Err(message) => left_out.0.push(Problem::key(key, message)),
         }
     }
-    for (key, message) in circles(&said) {
+    for (key, message) in refused_together(&said) {
         said.remove(key.as_str());
         left_out.0.push(Problem::key(key, message));
     }
@@ -103,17 +103,18 @@ fn understand<'a>(key: &str, value: &'a [u8]) -> Result<(Key, &'a str), String> 
     Ok((parsed, value))
 }
 
-/// The variables that data may not hold, since they need themselves.
-fn circles(said: &BTreeMap<&str, (Key, &str)>) -> Vec<(String, String)> {
-    let mut scope = Scope::default();
-    for (key, value) in said.values() {
-        if let Key::Variable(name) = key {
-            scope.general.insert(name.clone(), (*value).to_owned());
-        }
+/// The keys that data may not hold beside the others, variables that need themselves among them.
+fn refused_together(said: &BTreeMap<&str, (Key, &str)>) -> Vec<(String, String)> {
+    let mut data = Data::default();
+    for (key, (_, value)) in said {
+        data.add_key(key, value);
     }
-    let errors = scope.check_general().into_iter();
-    let circles = errors.filter(|(_, error)| matches!(error, VariableError::Circle(_)));
-    circles.map(|(name, error)| (Key::Variable(name).to_string(), error.to_string())).collect()
+    let findings = data.together();
+    let of_key = |finding: Finding| match &finding.place {
+        Place::Key(key) => Some((key.clone(), finding.text())),
+        Place::File { .. } => None,
+    };
+    findings.into_iter().filter_map(of_key).collect()
 }
 
 /// Checks that a load of these files finds just what was to be said.

@@ -49,6 +49,10 @@ pub enum Code {
     EnvironmentVariable,
     /// A variable that no value refers to.
     UnusedVariable,
+    /// A role that looks like a slip in the name of another.
+    UnknownRole,
+    /// A service that looks like a slip in the name of another.
+    UnknownService,
     /// A service without a catalog.
     NoCatalog,
     /// A section that the service does not have.
@@ -75,7 +79,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, by name.
-    pub const NAMES: [(&'static str, Self); 23] = [
+    pub const NAMES: [(&'static str, Self); 25] = [
         ("unreadable", Self::Unreadable),
         ("misplaced", Self::Misplaced),
         ("syntax", Self::Syntax),
@@ -88,6 +92,8 @@ impl Code {
         ("unknown-variable", Self::UnknownVariable),
         ("environment-variable", Self::EnvironmentVariable),
         ("unused-variable", Self::UnusedVariable),
+        ("unknown-role", Self::UnknownRole),
+        ("unknown-service", Self::UnknownService),
         ("no-catalog", Self::NoCatalog),
         ("unknown-section", Self::UnknownSection),
         ("unknown-option", Self::UnknownOption),

@@ -56,7 +56,9 @@ fn unknown(entry: &Entry<'_>, mention: &Mention, scope: &Scope) -> Finding {
         return Finding::warning(place, Code::EnvironmentVariable, message).remedy(remedy);
     }
     let message = format!("unknown variable ${name}");
-    let names = scope.general.keys().map(String::as_str);
+    // A variable that refers to itself would go in a circle.
+    let is_own = |other: &str| matches!(&entry.key, Key::Variable(own) if own == other);
+    let names = scope.general.keys().map(String::as_str).filter(|other| !is_own(other));
     let remedy = match nearest(name, names) {
         Some(near) => format!("perhaps ${near} is meant; else set general/{name}"),
         None => format!("set general/{name}"),

@@ -2,19 +2,22 @@
 
 use clap::Args;
 
-use super::Common;
+use super::{Common, SourceArgs};
 
 pub(super) const HELP: &str = "\
 One key prints what it holds, alone, with a line break at the end. Several keys, or all below a
 prefix, which ends in a slash, print lines KEY = value; the lines of a longer value stand below,
 indented. / alone means all keys but the system's own records.
 
-What looks like a secret by its key's name or by its form is not shown: one key alone ends with 77,
-and in a listing *** stands for it. --show-secrets prints it.
+What looks like a secret is not shown, by its key's name, by its form, by what the catalogs say of
+the option, or since a secret option refers to the variable, directly or by way of others: one key
+alone ends with 77, and in a listing *** stands for it. --show-secrets prints it. Who may not read
+all keys is not told of references by those that he may not.
 
 This is what stands in the store, variables not filled in.
 
-Exit codes: 0 done, 64 wrong usage, 66 a key is not there, or none below the prefix, 69 the store
+Exit codes: 0 done, 64 wrong usage, 66 a key is not there, or none below the prefix, or the catalogs
+cannot be read, 69 the store
 does not answer, 76 the store refuses a request, 77 it refuses the user, or it is a secret.
 
 Examples:
@@ -32,6 +35,9 @@ pub(crate) struct GetArgs {
     /// Print secrets as well
     #[arg(long)]
     pub(crate) show_secrets: bool,
+
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
 
     #[command(flatten)]
     pub(crate) common: Common,

@@ -17,7 +17,8 @@ there. Then the drift: what stays as a hand has made it, and what --overwrite wo
 Last comes what running daemons would do, for each role and service whose files would differ:
 nothing, a reload or a restart, and which options decide it. An option that refers to a changed
 variable counts as well. This takes catalogs, as validate does: DIR/catalog/RELEASE/SERVICE.json.
-Without one, every change is a restart. on_change in a manifest may say otherwise; and what the files
+Without one, every change is a restart. Layers count as the replicas have them that run just now; a
+role that none of them has is looked at alone. on_change in a manifest may say otherwise; and what the files
 of an image hold is not known here, nor what stands in the agents' environment.
 
 Exit codes, for scripts: 0 nothing to do, also with drift; 2 something to do; 1 an error, also a load

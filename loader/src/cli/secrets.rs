@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Common, NoteArgs};
+use super::{Common, NoteArgs, SourceArgs};
 use crate::secrets::Kind;
 
 const GENERATE_HELP: &str = "\
@@ -47,9 +47,10 @@ Examples:
 
 const ROTATE_HELP: &str = "\
 Without --apply, says what a new value would mean: which keys of which services use the variable,
-through other variables as well; that these services restart, since without their catalogs nothing
-less is known to be enough; and what has to be changed elsewhere. What only manifests refer to is
-not known here.
+through other variables as well; what the daemons of these services do then, as `plan` says it by
+their catalogs: restart, reload or nothing (without a catalog every change is a restart, and a
+manifest's on_change may say otherwise); and what has to be changed elsewhere. What only manifests
+refer to is not known here.
 
 With --apply, writes a new random value of the kind that the name tells, or that --kind says, in one
 transaction that expects the old one. The agents follow at once. With --value-from the value is
@@ -146,6 +147,9 @@ pub(crate) struct RotateArgs {
     /// Write the new value
     #[arg(long)]
     pub(crate) apply: bool,
+
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
 
     #[command(flatten)]
     pub(crate) common: Common,

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Common, NoteArgs};
-use crate::validate::settings::Sources;
+use super::{Common, NoteArgs, SourceArgs};
 
 pub(super) const HELP: &str = "\
 Two forms, told apart by an = in the first word:
@@ -20,7 +19,9 @@ Checked before anything is written, in the state that it leads to: the form of t
 written in lower case), whether its file can say the value, its references to variables. A variable
 that nobody has is an error, unless agents have it in their environment: DIR/validate.toml lists
 those, --allow-unknown takes any. With catalogs of the services, DIR/catalog or --catalog, the option
-is checked as oslo.config reads it, as `validate` does; --force writes it all the same.
+is checked as oslo.config reads it, as `validate` does; --force writes it all the same. A role or
+service that no replica, no other key and no release has, with the name of another but for a slip, is
+a warning, and so is the first key of a store or prefix: it begins a new cloud.
 
 The write happens only if the key still holds what was read. --expect and --expect-absent say what
 you have seen yourself. Where a load or another hand was faster, it is tried again, or ends with 75
@@ -86,30 +87,9 @@ pub(crate) struct HandArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// The directory of bootstrap-data, for its catalogs and validate.toml, where they are there
-    #[arg(long, value_name = "DIR", default_value = "bootstrap-data", env = "ETCSTACK_DATA")]
-    data: PathBuf,
-
-    /// The directory of the catalogs, with a folder for each release [default: DIR/catalog]
-    #[arg(long, value_name = "DIR")]
-    catalog: Option<PathBuf>,
-
-    /// The release of the services, such as 2026.1; that of validate.toml, else the newest there is
-    #[arg(long, env = "ETCSTACK_RELEASE")]
-    release: Option<String>,
+    #[command(flatten)]
+    pub(crate) sources: SourceArgs,
 
     #[command(flatten)]
     pub(crate) common: Common,
-}
-
-impl HandArgs {
-    /// What the keys are to be checked against.
-    pub(crate) fn against(&self) -> Sources<'_> {
-        Sources {
-            dir: &self.data,
-            release: self.release.as_deref(),
-            catalog: self.catalog.as_deref(),
-            environment: &[],
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Single keys, written all at once: read, checked, and written only if they hold what was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,11 +10,12 @@ use tokio::time::sleep;
 
 use super::check::{Rules, Wanted, check};
 use super::report::{NextLoad, Note, Report};
-use super::{HandError, Sealer, Signature, Transaction};
+use super::{HandError, Sealer, Signature, Transaction, seen_by_all, strange};
 use crate::cli::HandArgs;
 use crate::history::{Counts, History, Kind};
 use crate::near;
 use crate::plan::{self, World};
+use crate::sensitive::sensitive;
 use crate::{secrets, validate};
 
 /// How often others may be faster, or answers get lost.
@@ -48,6 +49,8 @@ impl Expected {
 /// A change that somebody wants.
 pub(crate) struct Change {
     wanted: Wanted,
+    /// The keys whose values somebody has written on the command line.
+    shown: BTreeSet<String>,
     expected: Expected,
     rules: Rules,
     store: Store,
@@ -74,9 +77,10 @@ impl Change {
             return Err(HandError::Usage(message));
         }
         let (settings, _) =
-            validate::settings::read(&args.against()).map_err(HandError::Settings)?;
+            validate::settings::read(&args.sources.sources()).map_err(HandError::Settings)?;
         Ok(Self {
             wanted,
+            shown: BTreeSet::new(),
             expected: Expected::Anything,
             rules: Rules { settings, force, allow_unknown },
             store,
@@ -84,6 +88,11 @@ impl Change {
             timeout: args.common.start_timeout,
             dry_run: args.dry_run,
         })
+    }
+
+    /// The values of these keys stand on the command line.
+    pub(crate) fn showing(self, shown: BTreeSet<String>) -> Self {
+        Self { shown, ..self }
     }
 
     /// Somebody has said what the one key holds.
@@ -103,7 +112,7 @@ impl Change {
         let mut seen: Option<Before> = None;
         let mut unanswered: Option<Report> = None;
         for _ in 0..TRIES {
-            let snapshot = self.store.snapshot(&plan::view(), self.timeout).await?;
+            let snapshot = self.store.snapshot(&plan::view_with_replicas(), self.timeout).await?;
             if let Some(report) =
                 unanswered.take().filter(|report| self.is_noted(report, &snapshot))
             {
@@ -158,6 +167,7 @@ impl Change {
             if goes && now.is_none() {
                 return Err(HandError::NotThere {
                     key: key.clone(),
+                    store: self.store.to_string(),
                     hint: near::hint(key, entries),
                 });
             }
@@ -181,10 +191,33 @@ impl Change {
         }
         report.warnings = check(&snapshot.entries, &self.wanted, &self.rules)?;
         let world = World::new(&snapshot.entries);
+        if strange::is_new(&world, &snapshot.entries) && !report.added.is_empty() {
+            report.warnings.push(format!(
+                "there is no key and no release in {} yet: this begins a new cloud; if another is \
+                 meant, name it with --store or ETCSTACK_STORE",
+                self.store
+            ));
+        }
+        report.warnings.extend(strange::names(&self.wanted, &world, &snapshot.entries));
+        report.warnings.extend(self.on_the_command_line(&snapshot.entries));
         report.notes = self.notes(&world, &snapshot.entries);
         let writes = report.is_something() && !self.dry_run;
         report.entry = writes.then(|| world.history.next());
         Ok(report)
+    }
+
+    /// What stands on the command line, and is a secret by where it is put in.
+    fn on_the_command_line(&self, entries: &Entries) -> Vec<String> {
+        if self.shown.is_empty() {
+            return Vec::new();
+        }
+        let mut after = entries.clone();
+        for (key, value) in &self.wanted {
+            after.extend(value.clone().map(|value| (key.clone(), value.into_bytes())));
+        }
+        let secret = sensitive(&[entries, &after], self.rules.settings.catalogs.as_ref());
+        let shown = self.shown.intersection(&secret);
+        shown.map(|key| seen_by_all(key, "by where it is put in")).collect()
     }
 
     /// What the next load does, if it is of the data of the current release.

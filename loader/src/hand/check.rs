@@ -120,8 +120,10 @@ fn introduced(entries: &Entries, wanted: &Wanted, rules: &Rules) -> Vec<Finding>
     };
     let mut found = after;
     found.retain(|finding| {
-        // A variable is set before it is used, and what uses it goes before it does.
-        finding.code != Code::UnusedVariable && (is_own(finding) || !before.contains(finding))
+        // A variable is set before it is used, and what uses it goes before it does. Of names that
+        // look like slips, the store knows more than its keys say.
+        !matches!(finding.code, Code::UnusedVariable | Code::UnknownRole | Code::UnknownService)
+            && (is_own(finding) || !before.contains(finding))
     });
     found
 }

@@ -25,8 +25,8 @@ pub(crate) enum HandError {
     Settings(Problem),
     #[error("cannot read {}: {reason}", .path.display())]
     Input { path: PathBuf, reason: String },
-    #[error("{}: there is no such key{hint}", .key.escape_debug())]
-    NotThere { key: String, hint: String },
+    #[error("{}: there is no such key in {store}{hint}", .key.escape_debug())]
+    NotThere { key: String, store: String, hint: String },
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error("{LOADING}")]

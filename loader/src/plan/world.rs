@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use etcstack_config::Entries;
 use etcstack_config::key::SYSTEM;
+use etcstack_config::status::STATUS;
 use etcstack_store::{LOAD_MARK, View};
 
 use super::lists::{self, LOADED, Lists};
@@ -13,7 +14,17 @@ use crate::release::{Data, part_keys, unpack, unpack_found};
 /// What a load reads: all keys, the lists, the history, and the data of the current release and of
 /// loads that have died; but nothing of the releases before them.
 pub(crate) fn view() -> View {
-    let folders = vec![String::new(), LOADED.into(), CURRENT.into(), PENDING.into()];
+    view_of(&[])
+}
+
+/// The same, and the records of the replicas that run.
+pub(crate) fn view_with_replicas() -> View {
+    view_of(&[STATUS])
+}
+
+fn view_of(besides: &[&str]) -> View {
+    let mut folders = vec![String::new(), LOADED.into(), CURRENT.into(), PENDING.into()];
+    folders.extend(besides.iter().map(|folder| (*folder).to_owned()));
     let more = |entries: &Entries| {
         let history = History::of(entries);
         let entries = history.pending.values().chain(history.current());

@@ -1,10 +1,12 @@
 //! What running daemons would do after a change, for each role and service.
 //!
-//! A role is looked at for itself: whether another layer has the last word is for the agents to
-//! find out. So is what the files of the image hold.
+//! Layers are put over one another as the replicas that run have them. A role that none of them has
+//! is looked at for itself: whether another layer has the last word is for the agents to find out.
+//! So is what the files of the image hold.
 
 #[cfg(test)]
 mod tests;
+mod unit;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,12 +22,14 @@ use etcstack_config::render::FileInputs;
 use etcstack_config::validate::Catalogs;
 use serde::Serialize;
 
+pub(crate) use self::unit::Replicas;
+use self::unit::Unit;
 use crate::overlay::{self, Known, Services};
 
 /// What a running daemon does. Ordered: the strongest of several wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Action {
+pub(crate) enum Action {
     /// It reads the same as before.
     Nothing,
     /// All keys go, and agents go on with what they have.
@@ -38,72 +42,130 @@ pub(super) enum Action {
     Start,
 }
 
+impl Action {
+    /// As JSON has it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Keep => "keep",
+            Self::Reload => "reload",
+            Self::Restart => "restart",
+            Self::Start => "start",
+        }
+    }
+}
+
 /// An option, or a text, that is not the same afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Decider {
-    pub(super) file: String,
+pub(crate) struct Decider {
+    pub(crate) file: String,
     /// `[section] option`, or `(text)`.
-    pub(super) option: String,
+    pub(crate) option: String,
     /// The changed variables that it is different by; empty where its own key has changed.
-    pub(super) by: Vec<String>,
+    pub(crate) by: Vec<String>,
     /// It is the same, and refers, as oslo.config has it, to an option that is not.
-    pub(super) refers: bool,
+    pub(crate) refers: bool,
     /// Whether a daemon takes it while it runs; `None` where there is no catalog.
-    pub(super) mutable: Option<bool>,
+    pub(crate) mutable: Option<bool>,
 }
 
 /// What the daemons of a service in one role do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Daemons {
-    pub(super) role: String,
-    pub(super) service: String,
-    pub(super) action: Action,
+pub(crate) struct Daemons {
+    /// The roles, with commas, as far as they have keys of the service.
+    pub(crate) role: String,
+    /// The other lists of roles that are run, and for which all of this is the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) also: Vec<String>,
+    pub(crate) service: String,
+    pub(crate) action: Action,
     /// Whether there is a catalog of the service.
-    pub(super) catalog: bool,
-    pub(super) options: Vec<Decider>,
+    pub(crate) catalog: bool,
+    pub(crate) options: Vec<Decider>,
     /// Why agents would refuse it.
-    pub(super) refused: Vec<String>,
+    pub(crate) refused: Vec<String>,
+}
+
+impl Daemons {
+    /// Whether it is about what a service has in this role.
+    pub(crate) fn concerns(&self, name: &ServiceName) -> bool {
+        let mut lists = std::iter::once(&self.role).chain(&self.also);
+        self.service == name.service
+            && lists.any(|roles| roles.split(',').any(|role| role == name.role))
+    }
+
+    /// Whether the same is told of other roles.
+    fn is_like(&self, other: &Self) -> bool {
+        let Self { role: _, also: _, service, action, catalog: _, options, refused } = self;
+        (service, action, options, refused)
+            == (&other.service, &other.action, &other.options, &other.refused)
+    }
 }
 
 /// A state of the keys, understood.
-pub(super) struct State<'a> {
+pub(crate) struct State<'a> {
     known: Known<'a>,
     services: Services,
 }
 
 impl<'a> State<'a> {
-    pub(super) fn new(entries: &Entries, known: Known<'a>) -> Self {
+    pub(crate) fn new(entries: &Entries, known: Known<'a>) -> Self {
         Self { known, services: overlay::services(entries) }
     }
 
-    fn file(&self, service: &ServiceName, file: &str) -> FileConfig {
-        let files = self.services.get(service);
-        files.and_then(|files| files.get(file)).cloned().unwrap_or_default()
+    fn files<'b>(&'b self, unit: &Unit) -> impl Iterator<Item = &'b String> {
+        unit.names().filter_map(|name| self.services.get(&name)).flat_map(BTreeMap::keys)
     }
 
-    /// Whether the service has keys in this role, or in one that may be a layer together with it.
-    fn has(&self, name: &ServiceName) -> bool {
+    /// A file as the layers make it.
+    fn file(&self, unit: &Unit, file: &str) -> FileConfig {
+        let mut config = FileConfig::default();
+        for (layer, name) in unit.names().enumerate() {
+            let files = self.services.get(&name);
+            let Some(own) = files.and_then(|files| files.get(file)) else { continue };
+            let over = |sourced: &Sourced| Sourced { layer, ..sourced.clone() };
+            config.whole = own.whole.as_ref().map(over).or(config.whole);
+            let options = own.options.iter();
+            config.options.extend(options.map(|(name, sourced)| (name.clone(), over(sourced))));
+        }
+        config
+    }
+
+    /// Whether the service has keys in these roles, or in one that may be a layer together with
+    /// them.
+    fn has(&self, unit: &Unit) -> bool {
         let base = |role: &str| role.split('@').next().unwrap_or_default().to_owned();
         let is_near = |other: &ServiceName| {
-            other.service == name.service && base(&other.role) == base(&name.role)
+            other.service == unit.service
+                && unit.roles.iter().any(|role| base(role) == base(&other.role))
         };
         self.services.keys().any(is_near)
     }
 }
 
-/// All services whose files would differ.
-pub(super) fn daemons(
+/// All services whose files would differ, in the layers of these replicas.
+pub(crate) fn daemons(
     before: &State<'_>,
     after: &State<'_>,
+    replicas: &Replicas,
     catalogs: Option<&Catalogs>,
 ) -> Vec<Daemons> {
-    let names: BTreeSet<_> = before.services.keys().chain(after.services.keys()).collect();
+    let names = before.services.keys().chain(after.services.keys()).cloned().collect();
     let variables = changed_variables(before, after);
-    let look = |name: &ServiceName| {
-        let catalog = catalogs.and_then(|catalogs| catalogs.find(&name.service));
-        Look { before, after, variables: &variables, catalog }.at(name)
-    };
-    names.into_iter().filter_map(look).collect()
+    let mut found: Vec<Daemons> = Vec::new();
+    for unit in unit::units(&names, replicas) {
+        let catalog = catalogs.and_then(|catalogs| catalogs.find(&unit.service));
+        let look = Look { before, after, variables: &variables, catalog };
+        let Some(daemons) = look.at(&unit) else { continue };
+        // Hosts may have hundreds of layers; single roles are told one by one.
+        let is_layered = |daemons: &Daemons| daemons.role.contains(',');
+        let same = found.iter_mut().find(|other| is_layered(other) && other.is_like(&daemons));
+        match same {
+            Some(other) if is_layered(&daemons) => other.also.push(daemons.role),
+            _ => found.push(daemons),
+        }
+    }
+    found
 }
 
 /// The variables that hold something else afterwards.
@@ -123,37 +185,37 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// `None` where nothing of it changes.
-    fn at(&self, name: &ServiceName) -> Option<Daemons> {
-        let all = [self.before, self.after].into_iter().filter_map(|s| s.services.get(name));
-        let files: BTreeSet<_> = all.flat_map(BTreeMap::keys).collect();
-        let mut found: Option<Daemons> = None;
+    fn at(&self, unit: &Unit) -> Option<Daemons> {
+        let files: BTreeSet<_> = self.before.files(unit).chain(self.after.files(unit)).collect();
+        let mut daemons = Daemons {
+            role: unit.roles.join(","),
+            also: Vec::new(),
+            service: unit.service.clone(),
+            action: Action::Nothing,
+            catalog: self.catalog.is_some(),
+            options: Vec::new(),
+            refused: Vec::new(),
+        };
+        // A key that another layer has the last word on is told as well.
+        let (before, after) = (&self.before.services, &self.after.services);
+        let mut differs = unit.names().any(|name| before.get(&name) != after.get(&name));
         for file in files {
-            let [old, new] = [self.before, self.after].map(|state| state.file(name, file));
+            let [old, new] = [self.before, self.after].map(|state| state.file(unit, file));
             // A text on either side: then it is one.
             let dialect = overlay::dialect(file, &old).max(overlay::dialect(file, &new));
             let old_inputs = self.before.known.inputs(dialect, &old);
             let new_inputs = self.after.known.inputs(dialect, &new);
-            if old_inputs == new_inputs {
-                continue;
-            }
-            let daemons = found.get_or_insert_with(|| Daemons {
-                role: name.role.clone(),
-                service: name.service.clone(),
-                action: Action::Nothing,
-                catalog: self.catalog.is_some(),
-                options: Vec::new(),
-                refused: Vec::new(),
-            });
-            self.add(daemons, file, &old_inputs, &new_inputs);
-        }
-        if let Some(daemons) = &mut found {
-            if !self.before.has(name) {
-                daemons.action = Action::Start;
-            } else if !self.after.has(name) {
-                daemons.action = Action::Keep;
+            if old_inputs != new_inputs {
+                differs = true;
+                self.add(&mut daemons, file, &old_inputs, &new_inputs);
             }
         }
-        found
+        if !self.before.has(unit) {
+            daemons.action = Action::Start;
+        } else if !self.after.has(unit) {
+            daemons.action = Action::Keep;
+        }
+        differs.then_some(daemons)
     }
 
     fn add(&self, daemons: &mut Daemons, file: &str, old: &FileInputs, new: &FileInputs) {

@@ -72,7 +72,13 @@ impl Preview {
 
 impl Daemons {
     fn text(&self) -> String {
-        let mut out = format!("  {}/{}: ", printable(&self.role), printable(&self.service));
+        let mut out = format!("  {}/{}", printable(&self.role), printable(&self.service));
+        match self.also.len() {
+            0 => {}
+            1 => out += ", and with 1 more list of layers",
+            more => _ = write!(out, ", and with {more} more lists of layers"),
+        }
+        out += ": ";
         out += match self.action {
             Action::Nothing => "nothing: the files read the same",
             Action::Keep => "keep what they have: no key is left",

@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::ExitCode;
 
-use etcstack_config::key::variable_key;
-use etcstack_config::references::Use;
+use etcstack_config::key::{Key, variable_key};
+use etcstack_config::references::{ServiceName, Use};
+use etcstack_config::validate::{Settings, nearest};
 use etcstack_config::variables::{is_name, references};
 use etcstack_store::{Snapshot, Store};
 use serde::Serialize;
@@ -18,8 +19,11 @@ use super::write::{self, Change, Written};
 use super::{Kind, SecretsError};
 use crate::cli::RotateArgs;
 use crate::hand::Signature;
-use crate::history;
-use crate::task;
+use crate::overlay::Known;
+use crate::preview::daemons::{Action, Daemons, Replicas, State, daemons};
+use crate::stored::data_of;
+use crate::validate::settings::{self, Against};
+use crate::{history, task};
 
 /// Whose answers may get lost.
 const TRIES: u32 = 5;
@@ -32,6 +36,8 @@ struct Report {
     services: Vec<Service>,
     /// What else has to be done.
     notes: Vec<String>,
+    /// Of which release the catalogs are that say what daemons do.
+    catalogs: Option<String>,
     applied: bool,
     revision: i64,
 }
@@ -40,8 +46,8 @@ struct Report {
 #[derive(Serialize)]
 struct Service {
     name: String,
-    /// What its agents do: as long as no catalog is at hand, a restart.
-    effect: &'static str,
+    /// What its daemons do, where their manifests' `on_change` does not say otherwise.
+    effect: Action,
     uses: Vec<KeyUse>,
 }
 
@@ -62,7 +68,13 @@ pub(super) async fn run(args: &RotateArgs) -> Result<ExitCode, SecretsError> {
     let store = args.common.store.open()?;
     let snapshot = write::read(&store, args.common.start_timeout).await?;
     let (kind, value) = new_value(args, name, given, &snapshot)?;
-    let mut report = plan(name, kind, &snapshot);
+    let (settings, against) =
+        settings::read(&args.sources.sources()).map_err(SecretsError::Settings)?;
+    let mut report = plan(name, kind, &snapshot, &value, &settings);
+    report.catalogs = match against {
+        Against::Release { name, .. } => Some(name),
+        Against::Nothing => None,
+    };
     if args.apply {
         report.revision = apply(args, &store, snapshot, name, value).await?;
         report.applied = true;
@@ -89,7 +101,13 @@ fn new_value(
 ) -> Result<(Kind, String), SecretsError> {
     let key = variable_key(name);
     let Some(old) = snapshot.entries.get(&key) else {
-        return Err(SecretsError::NotThere(name.to_owned()));
+        let variable = |key: &'_ String| match Key::parse(key) {
+            Ok(Key::Variable(name)) => Some(name),
+            _ => None,
+        };
+        let names: Vec<_> = snapshot.entries.keys().filter_map(variable).collect();
+        let near = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
+        return Err(SecretsError::NotThere { name: name.to_owned(), near });
     };
     if state::loaded(&snapshot.entries).contains(&key) {
         return Err(SecretsError::Refused(format!(
@@ -122,21 +140,43 @@ fn new_value(
     Ok((kind, value))
 }
 
-fn plan(name: &str, kind: Kind, snapshot: &Snapshot) -> Report {
+fn plan(name: &str, kind: Kind, snapshot: &Snapshot, value: &str, settings: &Settings) -> Report {
     let references = state::merged(&snapshot.entries, &BTreeMap::new());
-    let mut services: BTreeMap<String, Vec<KeyUse>> = BTreeMap::new();
+    let mut services: BTreeMap<ServiceName, Vec<KeyUse>> = BTreeMap::new();
     for Use { service, key, by_way_of } in references.uses(name) {
-        services.entry(service.to_string()).or_default().push(KeyUse { key, by_way_of });
+        services.entry(service).or_default().push(KeyUse { key, by_way_of });
     }
-    let service = |(name, uses)| Service { name, effect: "restart", uses };
+    let effects = effects(name, snapshot, value, settings);
+    let service = |(service, uses): (ServiceName, _)| Service {
+        name: service.to_string(),
+        effect: effect(&service, &effects),
+        uses,
+    };
     Report {
         name: name.to_owned(),
         kind: kind.name(),
         services: services.into_iter().map(service).collect(),
         notes: notes::of(name, kind),
+        catalogs: None,
         applied: false,
         revision: snapshot.revision,
     }
+}
+
+/// The strongest of what a service does that has keys in a role.
+fn effect(name: &ServiceName, effects: &[Daemons]) -> Action {
+    let own = effects.iter().filter(|daemons| daemons.concerns(name));
+    own.map(|daemons| daemons.action).max().unwrap_or(Action::Nothing)
+}
+
+/// What the daemons do once the variable holds this.
+fn effects(name: &str, snapshot: &Snapshot, value: &str, settings: &Settings) -> Vec<Daemons> {
+    let before = data_of(&snapshot.entries);
+    let mut after = before.clone();
+    after.insert(variable_key(name), value.as_bytes().to_vec());
+    let state = |entries| State::new(entries, Known::new(entries, &settings.environment));
+    let replicas = Replicas::of(&snapshot.entries);
+    daemons(&state(&before), &state(&after), &replicas, settings.catalogs.as_ref())
 }
 
 /// Writes the value; gives the revision.
@@ -174,7 +214,7 @@ impl Report {
     fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         for service in &self.services {
-            lines.push(format!("{}  {}", service.effect, service.name));
+            lines.push(format!("{:<7}  {}", service.effect.word(), service.name));
             for found in &service.uses {
                 let mut way = found.by_way_of.iter().map(|name| format!("${name}"));
                 let first =

@@ -1,9 +1,11 @@
 //! Beside others: loads, other hands, plain etcdctl, agents, access control.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use etcd_client::{Permission, PermissionType};
 use etcstack_store::{Credentials, Event, Location, Store, View};
+use etcstack_tests::{PATIENCE, Proxy, eventually};
 use serde_json::json;
 
 use super::stage::{DEBUG, Stage, run};
@@ -130,4 +132,36 @@ async fn what_etcd_refuses_is_told() {
     let ended = stage.run(&[&["get", "r/s/s.conf/x/b"], &user("agent")[..]].concat()).await;
     ended.is(77, &["permission denied"]);
     assert_eq!(stage.value("r/s/s.conf/x/a").await.as_deref(), Some("1"));
+}
+
+/// The write happens, and its answer is lost: it is found in the history, and told as done once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_looked_for() {
+    let stage = Stage::new().await;
+    stage.etcd.put("general/A", "1").await;
+    let location: Location = stage.etcd.url().parse().unwrap();
+    let store = Store::open(location, Credentials::default()).unwrap();
+    let mut follower = store.follow(View::new(vec!["general/".into()], |_| BTreeSet::new()));
+    let proxy = Proxy::to(stage.etcd.port()).await;
+    proxy.slow(Duration::from_secs(1));
+    let store = format!("etcd://{}", proxy.address());
+    let command = stage.command_at(&store, &["set", "general/A", "2", "--author", "ann"]);
+    let ended = tokio::spawn(run(command, ""));
+    // As soon as it is written, its answer is on the slow way back.
+    loop {
+        let Some(event) = follower.next().await else { panic!("the following has ended") };
+        let Event::State(seen) = event else { continue };
+        if seen.entries.values().any(|value| value == b"2") {
+            break;
+        }
+    }
+    let connections = proxy.connections();
+    proxy.cut();
+    eventually("it tries again", PATIENCE, async || proxy.connections() > connections).await;
+    proxy.slow(Duration::ZERO);
+    proxy.mend();
+    let ended = ended.await.unwrap();
+    ended.is(0, &["the write got no answer", "changed   general/A\n", "entry 1 of the history"]);
+    let history = stage.history().await;
+    assert_eq!((history.len(), &history[0]["author"]), (1, &json!("ann")));
 }

@@ -1,6 +1,6 @@
 //! What is refused, and what lets it through.
 
-use super::stage::{DEBUG, Stage};
+use super::stage::{DEBUG, Stage, run};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_data_cannot_say_is_refused_in_any_case() {
@@ -17,6 +17,20 @@ async fn what_data_cannot_say_is_refused_in_any_case() {
             "r/s/s.conf/x/a: its value cannot stand in an oslo",
         ),
         (&["set", "r/s/s.conf/a]/b", "sesame"], "error: r/s/s.conf/a]/b: "),
+        (
+            &["set", "r/s/s.conf/debug", "sesame"],
+            "error: r/s/s.conf/debug: oslo.config reads no option before the first section; use \
+             role/service/file/DEFAULT/option",
+        ),
+        (
+            &["set", "r/s/s.conf/x/a=$LINES", "general/LINES=sesame\n\nx"],
+            "error: r/s/s.conf/x/a: its value cannot stand in an oslo file: one of its lines is \
+             blank, which ends the value for oslo.config (it uses $LINES)",
+        ),
+        (
+            &["set", "r/s/s.conf/x/a=1", "r/s/s.conf=[x]"],
+            "error: r/s/s.conf: this is the whole text of a file of which there are options as well",
+        ),
         (&["set", "r/s/s.conf/x/a", "sesame${OPEN"], "${OPEN is not closed"),
         (&["set", "general/B", "sesame$A"], "the variables go in a circle: $A → $B → $A"),
         (&["set", "general/C", "--from-file", "large"], "1400000 bytes; etcd takes 1300000"),
@@ -70,6 +84,11 @@ async fn unknown_variables() {
     stage.write("bootstrap-data/validate.toml", "environment = [\"STATE_DIR\"]\n");
     let ended = stage.run(&["set", key, "$STATE_DIR"]).await;
     assert!(ended.code == 0 && ended.stderr.is_empty(), "{ended:?}");
+    // A variable that refers to itself is no advice.
+    let ended = stage.run(&["set", "general/MYSQL_HOTS", "$MYSQL_HOTT", "--dry-run"]).await;
+    ended.is(65, &["unknown variable $MYSQL_HOTT; perhaps $MYSQL_HOST is meant"]);
+    let ended = stage.run(&["set", "general/ZUN_PORT", "$ZUN_PROT", "--dry-run"]).await;
+    ended.is(65, &["unknown variable $ZUN_PROT; set general/ZUN_PROT"]);
     // Both at once need no order.
     stage.run(&["set", "r/s/s.conf/x/c=$NEW", "general/NEW=1"]).await.is(0, &[]);
 }
@@ -130,4 +149,75 @@ async fn options_are_checked_against_the_catalog() {
     stage.run(&with(&["set", DEBUG, "True", "--release", "2026.1"])).await.is(0, &["changed"]);
     let ended = stage.run(&with(&["set", DEBUG, "False", "--release", "1999.1"])).await;
     ended.is(66, &["there are no catalogs of 1999.1"]);
+}
+
+/// What only several keys together make wrong is found with the keys that are there; what was
+/// wrong before, as after a plain `etcdctl put`, hinders nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_together() {
+    let stage = Stage::new().await;
+    stage.etcd.put("r/s/s.conf/x/a", "$LINES").await;
+    stage.etcd.put("r/s/s.conf/rootless", "1").await;
+    stage.etcd.put("r/s/p.yaml", "text").await;
+    for arguments in
+        [&["set", "general/LINES", "a\n\nb"][..], &["set", "r/s/p.yaml/x/y", "1", "--force"]]
+    {
+        stage.run(arguments).await.is(65, &["nothing was written\n"]);
+    }
+    stage.run(&["set", "general/LINES", "a\nb"]).await.is(0, &["added"]);
+    stage.run(&["set", "r/s/s.conf/x/b", "1"]).await.is(0, &["added"]);
+    let ended = stage.run(&["set", "r/s/s.conf/rootless", "2"]).await;
+    ended.is(65, &["r/s/s.conf/rootless: oslo.config reads no option before the first section"]);
+    stage.run(&["unset", "r/s/s.conf/rootless"]).await.is(0, &["deleted"]);
+    // A file without sections has none.
+    stage.run(&["set", "r/s/rsyncd.conf/uid", "swift"]).await.is(0, &["added"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_nobody_has() {
+    let stage = Stage::new().await;
+    stage.load("controller/glance/glance-api.conf/DEFAULT/debug=1\n").await;
+    stage.etcd.put("_etcstack/status/network,network@n1/neutron/n1", "{}").await;
+    for (key, told) in [
+        (
+            "controler/glance/glance-api.conf/x/a",
+            "nobody has the role controler: no replica that runs, no other key, no release; did you \
+             mean controller?",
+        ),
+        ("controller/glnace/glance-api.conf/x/a", "did you mean glance?"),
+        ("netwrok@n1/neutron/neutron.conf/x/a", "did you mean network?"),
+    ] {
+        let ended = stage.run(&["set", key, "1", "--dry-run"]).await;
+        ended.is(2, &[&format!("warning: {key}: nobody has"), told]);
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+    }
+    for key in ["network@n2/neutron/neutron.conf/x/a", "storage/swift/swift.conf/x/a"] {
+        let ended = stage.run(&["set", key, "1"]).await;
+        assert!(ended.code == 0 && ended.stderr.is_empty(), "{ended:?}");
+    }
+    // It is a warning, and the second time somebody has it.
+    stage.run(&["set", "controler/glance/glance-api.conf/x/a", "1"]).await.is(0, &["warning: "]);
+    let ended = stage.run(&["set", "controler/glance/glance-api.conf/x/b", "1"]).await;
+    assert!(ended.code == 0 && ended.stderr.is_empty(), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_cloud_is_told() {
+    let stage = Stage::new().await;
+    stage.etcd.put("general/HOST", "db").await;
+    let below = format!("{}/cloud1", stage.etcd.url());
+    let set = async |arguments: &[&str]| run(stage.command_at(&below, arguments), "").await;
+    let address = stage.etcd.address();
+    let told = format!(
+        "warning: there is no key and no release in http://{address} below cloud1/ yet: this begins \
+         a new cloud; if another is meant, name it with --store or ETCSTACK_STORE\n"
+    );
+    let ended = set(&["set", "general/HOST", "db", "--dry-run"]).await;
+    assert_eq!((ended.code, &ended.stderr), (2, &told));
+    let ended = set(&["set", "general/HOST", "db"]).await;
+    assert_eq!((ended.code, &ended.stderr), (0, &told));
+    assert_eq!(set(&["set", "general/OTHER", "db"]).await.stderr, "");
+    // Also when all keys are gone again: there is a history.
+    set(&["unset", "general/HOST", "general/OTHER"]).await.is(0, &[]);
+    assert_eq!(set(&["set", "general/HOST", "db"]).await.stderr, "");
 }

@@ -2,6 +2,7 @@
 
 use std::process::Stdio;
 
+use etcd_client::{Permission, PermissionType};
 use etcstack_tests::{PATIENCE, Process};
 use serde_json::json;
 
@@ -24,12 +25,21 @@ async fn one_key_prints_its_value_and_nothing_else() {
     let ended = stage.run(&["get", "general/HOTS"]).await;
     ended.is(
         66,
-        &["error: general/HOTS: there is no such key; perhaps this is meant: general/HOST"],
+        &[
+            &format!(
+                "error: general/HOTS: there is no such key in http://{}",
+                stage.etcd.address()
+            ),
+            "; perhaps this is meant: general/HOST",
+        ],
     );
     ended.is_silent();
     let ended = stage.run(&["get", "r/s"]).await;
     ended.is(66, &["there are keys below it: etcstack-loader get r/s/"]);
-    stage.run(&["get", "r/x/"]).await.is(66, &["there are no keys below it"]);
+    stage.run(&["get", "r/x/"]).await.is(66, &["there are no keys below it in http://"]);
+    let below = format!("{}/cloud1", stage.etcd.url());
+    let ended = run(stage.command_at(&below, &["get", "general/HOST"]), "").await;
+    ended.is(66, &["general/HOST: there is no such key in http://", " below cloud1/; `etcstack"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,4 +112,59 @@ async fn a_reader_who_has_gone_is_no_error() {
     assert_eq!(status.code(), Some(0));
     let mut process = Process::spawn(&mut stage.command(&["get", "general/LONG"]));
     assert!(process.wait(PATIENCE).await.success());
+}
+
+/// A variable holds a secret where a secret option refers to it, by way of others as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_secret_option_makes_secret() {
+    let mut stage = Stage::new().await;
+    for (key, value) in [
+        ("c/s/s.conf/x/admin_password", "$SPELL"),
+        ("c/s/s.conf/x/host", "$HOST"),
+        ("c/cinder/cinder.conf/vault/approle_role_id", "$ROLE"),
+        ("general/HOST", "db"),
+        ("general/MAGIC", "sesame"),
+        ("general/ROLE", "sesame"),
+        ("general/SPELL", "$MAGIC"),
+        ("general/LOGIN", "u:sesame@h"),
+        ("general/HEADER", "Bearer sesame123456"),
+        ("general/ADMIN", "admin@example.com"),
+    ] {
+        stage.etcd.put(key, value).await;
+    }
+    for key in ["general/MAGIC", "general/LOGIN", "general/HEADER"] {
+        let ended = stage.run(&["get", key]).await;
+        ended.is(77, &["it holds a secret; --show-secrets prints it"]);
+        ended.is_silent();
+        let shown = stage.run(&["get", "--show-secrets", key]).await;
+        assert!(shown.code == 0 && shown.stdout.contains("sesame"), "{shown:?}");
+    }
+    for (key, value) in [("general/HOST", "db\n"), ("general/ADMIN", "admin@example.com\n")] {
+        let ended = stage.run(&["get", key]).await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (0, value));
+    }
+    // By the catalog, where there is one.
+    let catalogs = Stage::catalogs();
+    let with = ["--catalog", catalogs.as_str()];
+    assert_eq!(stage.run(&["get", "general/ROLE"]).await.code, 0);
+    stage.run(&[&["get", "general/ROLE"], &with[..]].concat()).await.is(77, &[]);
+    let ended = stage.run(&[&["get", "general/"], &with[..]].concat()).await;
+    assert_eq!(
+        ended.stdout,
+        "general/ADMIN = admin@example.com\ngeneral/HEADER = ***\ngeneral/HOST = db\n\
+         general/LOGIN = ***\ngeneral/MAGIC = ***\ngeneral/ROLE = ***\ngeneral/SPELL = ***\n"
+    );
+    let report = stage.json(&[&["get", "general/"], &with[..]].concat()).await;
+    assert!(!report.to_string().contains("sesame"), "{report}");
+    stage.run(&["get", "general/HOST", "--catalog", "/nowhere"]).await.is(66, &["/nowhere"]);
+
+    // Who may read one key gets it, and knows nothing of the rest.
+    let rights =
+        ["general/HOST", "_etcstack/load"].map(|key| Permission::new(PermissionType::Read, key));
+    stage.etcd.add_user("agent", "agent", rights.into()).await;
+    stage.etcd.enable_auth("root").await;
+    stage.write("agent", "agent");
+    let user = ["--user", "agent", "--password-file", "agent"];
+    let ended = stage.run(&[&["get", "general/HOST"], &user[..]].concat()).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, "db\n"), "{ended:?}");
 }

@@ -24,7 +24,10 @@ async fn set_and_unset_are_in_the_history() {
     stage.run(&["set", "general/HOST", "c", "--dry-run"]).await.is(2, &["nothing was written"]);
     stage.run(&["unset", "general/HOST", "--dry-run"]).await.is(2, &["deleted   general/HOST"]);
     let ended = stage.run(&["unset", "general/HOST", "general/HSOT"]).await;
-    ended.is(66, &["general/HSOT: there is no such key; perhaps this is meant: general/HOST"]);
+    ended.is(
+        66,
+        &["general/HSOT: there is no such key in http://", "; perhaps this is meant: general/HOST"],
+    );
     assert_eq!(stage.etcd.revision().await, revision);
 
     stage.run(&["unset", "general/HOST", "general/E"]).await.is(0, &["entry 3 of the history"]);
@@ -50,7 +53,7 @@ async fn values_from_elsewhere() {
     let stage = Stage::new().await;
     let ended = run(stage.command(&["set", "general/DB_PASSWORD", "-"]), "sesame\r\n").await;
     ended.is(0, &["added     general/DB_PASSWORD"]);
-    assert!(!ended.stderr.contains("warning") && !ended.stdout.contains("sesame"), "{ended:?}");
+    assert!(!ended.stderr.contains("secret") && !ended.stdout.contains("sesame"), "{ended:?}");
     assert_eq!(stage.value("general/DB_PASSWORD").await.as_deref(), Some("sesame"));
     // What was to make it has failed.
     let ended = run(stage.command(&["set", "general/DB_PASSWORD", "-"]), "").await;
@@ -67,14 +70,30 @@ async fn values_from_elsewhere() {
     stage.run(&["set", "general/A", "--", "--x"]).await.is(0, &["changed   general/A"]);
 
     // On a command line all can see it.
-    for arguments in [&["set", "general/B_TOKEN", "sesame"][..], &["set", "general/B_TOKEN=sesame"]]
-    {
+    let url = "http://u:sesame@h/";
+    stage.etcd.put("r/s/s.conf/x/admin_password", "$SPELL").await;
+    stage.etcd.put("general/SPELL", "$MAGIC").await;
+    for (arguments, told) in [
+        (&["set", "general/B_TOKEN", "sesame"][..], "general/B_TOKEN: by its name a secret"),
+        (&["set", "general/B_TOKEN=sesame"], "general/B_TOKEN: by its name a secret"),
+        (&["set", "general/URL", url], "general/URL: by its form a secret"),
+        (&["set", "general/MAGIC=sesame"], "general/MAGIC: by where it is put in a secret"),
+    ] {
         let ended = stage.run(arguments).await;
-        ended.is(0, &["warning: general/B_TOKEN: by its name a secret", "standard input"]);
+        ended.is(0, &[&format!("warning: {told}"), "standard input"]);
+        assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
         assert!(!format!("{ended:?}").contains("sesame"), "{ended:?}");
     }
     let ended = stage.run(&["set", "r/s/s.conf/x/connection", "mysql://u:$B_TOKEN@h/x"]).await;
     assert!(ended.code == 0 && !ended.stderr.contains("warning"), "{ended:?}");
+    let ended = run(stage.command(&["set", "general/MAGIC", "-"]), "sesame2").await;
+    assert!(ended.code == 0 && !ended.stderr.contains("warning"), "{ended:?}");
+    // By the catalog.
+    let (key, catalogs) =
+        ("controller/cinder/cinder.conf/vault/approle_role_id", Stage::catalogs());
+    let ended = stage.run(&["set", key, "sesame", "--catalog", &catalogs]).await;
+    ended.is(0, &["approle_role_id: by where it is put in a secret"]);
+    assert!(!format!("{ended:?}").contains("sesame"), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

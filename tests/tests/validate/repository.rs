@@ -144,3 +144,60 @@ fn every_kind_of_mistake_is_documented() {
         assert!(text.contains(&format!("| `{name}` | ")), "{name}");
     }
 }
+
+/// What agents would refuse is refused with its place, by all who read data.
+#[test]
+fn what_agents_refuse() {
+    let folder = folder(&[
+        ("data/general/LINES", "a\n\nb\n"),
+        ("data/list/all", "r/s/s.conf/debug=1\nr/s/s.conf/x/a=$LINES\nr/s/p.conf=text\n"),
+        ("data/r/s/p.conf", "[x]\na = 1\n"),
+    ]);
+    let expected = [
+        "data/list/all:1:12: error[bad-name]: r/s/s.conf/debug: oslo.config reads no option before \
+         the first section; use role/service/file/DEFAULT/option",
+        "data/list/all:2:16: error[bad-value]: its value cannot stand in an oslo file: one of its \
+         lines is blank, which ends the value for oslo.config (it uses $LINES)",
+        "data/list/all:3:1: error[duplicate]: this is the whole text of a file of which there are \
+         options as well, such as r/s/p.conf/x/a; delete the text or the options: agents refuse both",
+    ];
+    let run = validate(folder.path(), &["data"]);
+    assert_eq!(run.code, 65);
+    assert_eq!(run.out.lines().take(3).collect::<Vec<_>>(), expected);
+    let mut load = Command::new(binary("etcstack-loader"));
+    load.args(["load", "data", "--store", "etcd://127.0.0.1:1"]).current_dir(folder.path());
+    let output = load.output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(65), "{err}");
+    for line in expected {
+        let (place, message) = line.split_once(": error").unwrap();
+        let (_, message) = message.split_once(": ").unwrap();
+        assert!(err.contains(&format!("error: {place}: {message}\n")), "{place} {err}");
+    }
+}
+
+/// A slip in the name of a role or service is a warning, with what may be meant.
+#[test]
+fn roles_and_services_that_look_like_slips() {
+    let many = "[DEFAULT]\na = 1\nb = 1\nc = 1\n";
+    let folder = folder(&[
+        ("data/controller/glance/glance-api.conf", many),
+        ("data/controller@rack7/glance/glance-api.conf", "[DEFAULT]\na = 1\n"),
+        ("data/contoller/glance/glance-api.conf", "[DEFAULT]\na = 1\n"),
+        ("data/controller/glnace/policy.yaml", "x: y\n"),
+        ("data/store1/swift/swift.conf.txt", "x"),
+        ("data/store2/swift/swift.conf.txt", "x"),
+    ]);
+    let run = validate(folder.path(), &["data"]);
+    assert_eq!(
+        (run.code, run.out.as_str()),
+        (
+            0,
+            "data/contoller/glance/glance-api.conf:2:1: warning[unknown-role]: the role contoller \
+             stands in this file only; did you mean controller?\n\
+             data/controller/glnace/policy.yaml:1:1: warning[unknown-service]: the service glnace \
+             stands in this file only; did you mean glance?\n\
+             0 errors, 2 warnings; options are not checked: there are no catalogs\n"
+        )
+    );
+}

@@ -21,14 +21,14 @@ fn reasons(pairs: &[(&str, &str)]) -> Vec<String> {
 const CLOUD: [(&str, &str); 12] = [
     ("_etcstack/load", "x"),
     ("c/g/api-paste.ini/composite:x//v3", "a = b"),
-    ("c/g/g.conf", "whole"),
+    ("c/g/f.conf", "whole"),
     ("c/g/g.conf/DEFAULT/debug", "true"),
     ("c/g/g.conf/DEFAULT/early", ""),
     ("c/g/g.conf/db/multi", " a\n    b\nc"),
-    ("c/g/g.conf/db/url", "mysql://$PW@x"),
-    ("c/g/g.conf/rootless", "1"),
+    ("c/g/g.conf/db/url", "mysql://${PW|url}@x"),
     ("c/g/keys%2F0", "key\n"),
     ("c/s/rsyncd.conf/account/max connections", " 2 "),
+    ("c/s/rsyncd.conf/rootless", "1"),
     ("general/CERT", "one\ntwo\n"),
     ("general/PW", " se=cret\r"),
 ];
@@ -36,21 +36,18 @@ const CLOUD: [(&str, &str); 12] = [
 #[test]
 fn the_friendliest_form() {
     let expected = [
-        (
-            "c/g.keys",
-            "# Whole keys and their values, to the byte\nc/g/g.conf=whole\nc/g/g.conf/rootless=1\n",
-        ),
+        ("c/g.keys", "# Whole keys and their values, to the byte\nc/g/f.conf=whole\n"),
         ("c/g/api-paste.ini", "[composite:x]\n/v3 = a = b\n"),
         (
             "c/g/g.conf",
             "[DEFAULT]\ndebug = true\nearly =\n\n[db]\nmulti = \" a\"\n    b\nmulti = c\n\
-             url = mysql://$PW@x\n",
+             url = mysql://${PW|url}@x\n",
         ),
         ("c/g/keys/0", "key\n"),
         (
             "c/s.keys",
             "# Whole keys and their values, to the byte\n\
-             c/s/rsyncd.conf/account/max connections= 2 \n",
+             c/s/rsyncd.conf/account/max connections= 2 \nc/s/rsyncd.conf/rootless=1\n",
         ),
         ("general/CERT", "one\ntwo\n\n"),
         ("general/variables.conf", "# NAME=value, to the byte\nPW= se=cret\r\r\n"),

@@ -16,19 +16,32 @@ fn entries(pairs: &[(&str, &str)]) -> Entries {
 
 /// What changes from one state to the other, in short.
 fn short(before: &[(&str, &str)], after: &[(&str, &str)]) -> Vec<String> {
+    short_with(before, after, &[])
+}
+
+/// The same where these records of replicas are there.
+fn short_with(before: &[(&str, &str)], after: &[(&str, &str)], replicas: &[&str]) -> Vec<String> {
+    let records = replicas.iter().map(|key| (format!("_etcstack/status/{key}"), Vec::new()));
+    let replicas = Replicas::of(&records.collect());
     let names = Names::default();
     let mut catalogs = Catalogs::default();
     let catalog = Catalog::parse(Path::new("x"), CATALOG.as_bytes()).unwrap();
     catalogs.by_service.insert("s".into(), catalog);
     let (before, after) = (entries(before), entries(after));
     let state = |entries| State::new(entries, Known::new(entries, &names));
-    let found = daemons(&state(&before), &state(&after), Some(&catalogs));
+    let found = daemons(&state(&before), &state(&after), &replicas, Some(&catalogs));
     let line = |daemons: &Daemons| {
-        let Daemons { role, service, action, options, refused, .. } = daemons;
+        let Daemons { role, also, service, action, options, refused, .. } = daemons;
+        let also: Vec<_> = also.iter().map(|roles| ["|", roles].concat()).collect();
+        let also = also.concat();
         let options = options
             .iter()
             .map(|o| format!(" {}{:?}{}", o.option, o.by, if o.refers { "r" } else { "" }));
-        format!("{role}/{service} {action:?}{} {}", options.collect::<String>(), refused.len())
+        format!(
+            "{role}{also}/{service} {action:?}{} {}",
+            options.collect::<String>(),
+            refused.len()
+        )
     };
     found.iter().map(line).collect()
 }
@@ -79,4 +92,50 @@ fn each_class() {
     ] {
         assert_eq!(short(&before, &after), expected, "{before:?} {after:?}");
     }
+}
+
+/// A layer that somebody runs is told of for who runs it, with the layers over and under it.
+#[test]
+fn layers_as_replicas_run_them() {
+    let level = |role: &str, value: &'static str| (format!("{role}/s/f.conf/DEFAULT/level"), value);
+    let workers =
+        |role: &str, value: &'static str| (format!("{role}/s/f.conf/DEFAULT/workers"), value);
+    let all = ["site,c/s/h1", "site,c,c@h2/s/h2", "site,c,c@h3/s/h3", "c/other/h4"];
+    for (before, after, replicas, expected) in [
+        // The upper layer has the last word.
+        (
+            vec![level("site", "1"), level("c", "1")],
+            vec![level("site", "2"), level("c", "1")],
+            &all[..1],
+            vec!["site,c/s Nothing 0"],
+        ),
+        // Without replicas nobody knows.
+        (
+            vec![level("site", "1"), level("c", "1")],
+            vec![level("site", "2"), level("c", "1")],
+            &all[3..],
+            vec!["site/s Reload [DEFAULT] level[] 0"],
+        ),
+        // Those of one host are told apart, where they make a difference.
+        (
+            vec![workers("site", "1"), level("c", "1"), workers("c@h2", "7"), level("c@h3", "7")],
+            vec![workers("site", "2"), level("c", "1"), workers("c@h2", "7"), level("c@h3", "7")],
+            &all,
+            vec!["site,c|site,c,c@h3/s Restart [DEFAULT] workers[] 0", "site,c,c@h2/s Nothing 0"],
+        ),
+        // What nobody runs stands for itself.
+        (
+            vec![level("site", "1"), level("old", "1")],
+            vec![level("site", "1"), level("old", "2")],
+            &all,
+            vec!["old/s Reload [DEFAULT] level[] 0"],
+        ),
+    ] {
+        let found = short_with(&borrowed(&before), &borrowed(&after), replicas);
+        assert_eq!(found, expected, "{before:?} {after:?}");
+    }
+}
+
+fn borrowed<'a>(pairs: &'a [(String, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    pairs.iter().map(|(key, value)| (key.as_str(), *value)).collect()
 }
