@@ -205,7 +205,8 @@ pub(crate) enum LogFormat {
 
 /// Messages go to standard error; `ETCSTACK_LOG=debug` shows more.
 pub(crate) fn start_logging(format: LogFormat) {
-    let asked = std::env::var("ETCSTACK_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let asked = std::env::var("ETCSTACK_LOG").ok().filter(|text| !text.is_empty());
+    let asked = asked.and_then(|text| text.parse::<Targets>().ok());
     let filter = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)

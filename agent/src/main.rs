@@ -33,13 +33,13 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(report_panic));
     sys::keep_files_to_ourselves();
-    let cli = match Cli::try_parse() {
+    let cli = match etcstack_store::args::parse::<Cli>() {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();

@@ -168,6 +168,16 @@ impl Data {
         self.found.is_empty() && self.findings.is_empty()
     }
 
+    /// Whether anything stands in its place and can be read.
+    pub fn holds_keys(&self) -> bool {
+        !self.found.is_empty()
+    }
+
+    /// Whether a mistake was found in one of the files.
+    pub fn has_mistakes(&self) -> bool {
+        !self.findings.is_empty()
+    }
+
     /// Reports something about a file that could not even be read.
     pub fn problem(&mut self, place: Place, message: impl std::fmt::Display) {
         self.fault(place, Code::Unreadable, message);

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod access;
+mod catalogs;
 mod common;
 mod diff;
 mod explain;
@@ -26,7 +27,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 pub(crate) use self::access::AccessArgs;
-use self::common::{Common, SourceArgs};
+pub(crate) use self::catalogs::{CatalogsArgs, DataArgs};
+use self::common::Common;
 pub(crate) use self::diff::DiffArgs;
 pub(crate) use self::explain::ExplainArgs;
 pub(crate) use self::export::ExportArgs;
@@ -117,10 +119,10 @@ The agent does not take them.
 Colour is used on a terminal, unless NO_COLOR is set.";
 
 const CATALOG_HELP: &str = "\
-The catalog says of each option of a service which type it has, whether a running daemon takes a new
-value, and whether it is secret. The agent looks for it at /usr/share/etcstack/catalog.json: with
-it, a change of mutable options is a reload and not a restart, and a change that the daemon does not
-see is nothing.
+The catalog says of each option of a service which type it has, whether a running daemon takes a
+new value, and whether it is secret. The agent looks for it at /usr/share/etcstack/catalog.json:
+with it, a change of mutable options is a reload and not a restart, and a change that the daemon
+does not see is nothing.
 
 Make it in the build of the service's image, where the service's packages are:
 
@@ -162,7 +164,8 @@ pub(crate) enum Output {
 
 /// Warnings go to standard error; `ETCSTACK_LOG=debug` shows more.
 pub(crate) fn start_logging() {
-    let asked = std::env::var("ETCSTACK_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let asked = std::env::var("ETCSTACK_LOG").ok().filter(|text| !text.is_empty());
+    let asked = asked.and_then(|text| text.parse::<Targets>().ok());
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal() && !no_color())
@@ -180,10 +183,41 @@ fn no_color() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{Command, CommandFactory};
+
+    /// As wide as what is written by hand may be.
+    const WIDTH: usize = 99;
 
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    /// clap wraps to the terminal, which makes stumps of lines that are longer: of those of a whole
+    /// verb, and of each line that was written for it.
+    #[test]
+    fn help_fits_on_a_terminal() {
+        let mut verbs = 0;
+        walk(super::Cli::command().term_width(100), &mut |verb| {
+            verbs += 1;
+            let name = verb.get_name().to_owned();
+            let written = verb.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            for line in written.lines() {
+                assert!(line.chars().count() <= WIDTH, "{name}: {line}");
+            }
+            for help in [verb.render_long_help(), verb.render_help()] {
+                let help = help.to_string();
+                let long = help.lines().find(|line| line.chars().count() > 100);
+                assert_eq!(long, None, "{name}");
+            }
+        });
+        assert!(verbs > 20, "{verbs}");
+    }
+
+    fn walk(mut command: Command, look: &mut impl FnMut(&mut Command)) {
+        look(&mut command);
+        for verb in command.get_subcommands() {
+            walk(verb.clone().term_width(100), look);
+        }
     }
 }

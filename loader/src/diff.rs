@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use etcstack_config::Entries;
+use serde_json::json;
 
 use crate::cli::{DiffArgs, Output};
 use crate::difference::Difference;
@@ -18,15 +19,15 @@ pub(crate) fn run(args: &DiffArgs) -> ExitCode {
 }
 
 async fn diff(args: &DiffArgs) -> Result<(), LoadError> {
-    let store = args.common.store.open()?;
+    let store = args.common.open_etcd()?;
     let timeout = args.common.start_timeout;
     let (from, before) = stored::release(&store, args.from, timeout).await?;
-    let (to, after) = match args.to {
-        Some(reference) => {
-            let (entry, data) = stored::release(&store, reference, timeout).await?;
-            (Some(entry.number), entries(data))
-        }
-        None => (None, stored::now(&store, timeout).await?),
+    let (to, revision, after) = if let Some(reference) = args.to {
+        let (entry, data) = stored::release(&store, reference, timeout).await?;
+        (Some(entry.number), None, entries(data))
+    } else {
+        let now = stored::now(&store, timeout).await?;
+        (None, Some(now.revision), now.entries)
     };
     let before = entries(before);
     let mut difference = Difference::new(&before, &after);
@@ -34,8 +35,8 @@ async fn diff(args: &DiffArgs) -> Result<(), LoadError> {
     let text = match args.common.output {
         Output::Json => {
             let mut json = difference.json(args.show_secrets);
-            json["from"] = from.number.into();
-            json["to"] = to.into();
+            json["from"] = json!({"release": from.number, "revision": null});
+            json["to"] = json!({"release": to, "revision": revision});
             format!("{json}\n")
         }
         Output::Text => difference.text(args.show_secrets),

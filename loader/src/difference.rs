@@ -9,6 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use etcstack_config::Entries;
 use etcstack_config::key::{GENERAL, Key};
 
+/// What may become of a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Added,
+    Changed,
+    Deleted,
+}
+
 /// What became of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
@@ -56,12 +64,10 @@ impl Difference {
         }
     }
 
-    /// How many keys were added, changed and removed.
-    pub(crate) fn counts(&self) -> [usize; 3] {
-        let changes = || self.groups.values().flatten();
-        let added = changes().filter(|change| change.before.is_none()).count();
-        let removed = changes().filter(|change| change.after.is_none()).count();
-        [added, changes().count() - added - removed, removed]
+    /// The keys that this has become of, in their order.
+    fn keys(&self, what: What) -> BTreeSet<&str> {
+        let changes = self.groups.values().flatten().filter(|change| change.what() == what);
+        changes.map(|change| change.key.as_str()).collect()
     }
 }
 

@@ -33,7 +33,7 @@ use crate::near;
 use crate::run::{self, Failure};
 use crate::secrets::merged;
 use crate::stored::data_of;
-use crate::validate::settings::{self, Against, Sources};
+use crate::validate::settings::{self, Against};
 
 #[derive(Debug, Error)]
 enum ExplainError {
@@ -74,7 +74,9 @@ struct Explanation {
     layers: Vec<Layer>,
     /// Of a variable.
     used_by: Option<Vec<User>>,
-    catalog: Option<CatalogSays>,
+    /// What the catalog of the service says of an option, where there is one.
+    #[serde(flatten)]
+    catalog: CatalogSays,
     replicas: Vec<Holder>,
 }
 
@@ -86,10 +88,10 @@ struct User {
     by_way_of: Vec<String>,
 }
 
-/// What the catalog of the service says of the option.
-#[derive(Serialize)]
+/// What the catalog of the service says of the option; nothing without one.
+#[derive(Default, Serialize)]
 struct CatalogSays {
-    release: String,
+    catalog_release: Option<String>,
     /// The options that read it; none where the catalog knows of none.
     options: Vec<CatalogOption>,
 }
@@ -100,13 +102,7 @@ pub(crate) fn run(args: &ExplainArgs) -> ExitCode {
 }
 
 async fn explain(args: &ExplainArgs) -> Result<(), ExplainError> {
-    let sources = Sources {
-        dir: &args.data,
-        catalog: args.catalog.as_deref(),
-        release: args.release.as_deref(),
-        environment: &[],
-    };
-    let (settings, against) = settings::read(&sources).map_err(ExplainError::File)?;
+    let (settings, against) = settings::read(&args.data.sources()).map_err(ExplainError::File)?;
     let key = normal_key(&args.key);
     let parsed = Key::parse(&key)
         .map_err(|reason| ExplainError::NotAKey { key: args.key.clone(), reason })?;
@@ -161,7 +157,7 @@ impl Question<'_> {
             layers: layers::layers(&self.parsed, entries),
             replicas: Seeker::new(&self.parsed, uses.as_ref(), newest).holders(entries),
             used_by: uses.map(|uses| uses.into_iter().map(User::from).collect()),
-            catalog: self.catalog(),
+            catalog: self.catalog().unwrap_or_default(),
         })
     }
 
@@ -173,7 +169,7 @@ impl Question<'_> {
     ) -> Result<Vec<Told>, StoreError> {
         let history = History::of(&read.snapshot.entries);
         let teller = Teller::new(read, &self.settings);
-        let mut origins = Origins::new(store, &history, read, self.args.common.start_timeout);
+        let mut origins = Origins::new(store, &history, read, self.args.common.start_timeout)?;
         let mut keys = Vec::new();
         for key in wanted {
             let written = origins.of(&key).await?;
@@ -188,7 +184,7 @@ impl Question<'_> {
         let catalog = self.settings.catalogs.as_ref()?.find(&file.service)?;
         let section = option.section.as_deref().unwrap_or_default();
         let options = catalog.find(section, &option.option).cloned().collect();
-        Some(CatalogSays { release: name.clone(), options })
+        Some(CatalogSays { catalog_release: Some(name.clone()), options })
     }
 }
 

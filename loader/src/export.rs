@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use etcstack_config::data::write;
 use etcstack_config::key::SYSTEM;
-use etcstack_config::problem::Problems;
+use etcstack_config::problem::{Problem, Problems};
 use etcstack_store::{Event, LOAD_MARK, Snapshot, Store, StoreError, View};
 use folder::{Folder, FolderError};
 use serde::Serialize;
@@ -63,10 +63,25 @@ struct Report {
     directory: PathBuf,
     /// The revision that all of it is of.
     revision: i64,
+    #[serde(rename = "key_count")]
     keys: usize,
+    #[serde(rename = "file_count")]
     files: usize,
     /// What no file could say.
-    left_out: Vec<String>,
+    left_out: Vec<LeftOut>,
+}
+
+/// A key that no file could say.
+#[derive(Serialize)]
+struct LeftOut {
+    key: String,
+    reason: String,
+}
+
+impl From<&Problem> for LeftOut {
+    fn from(problem: &Problem) -> Self {
+        Self { key: problem.place.to_string(), reason: problem.message.clone() }
+    }
 }
 
 pub(crate) fn run(args: &ExportArgs) -> ExitCode {
@@ -97,7 +112,7 @@ async fn export(args: &ExportArgs) -> Result<Report, ExportError> {
         revision: snapshot.revision,
         keys: written.keys,
         files: written.files.len(),
-        left_out: written.left_out.0.iter().map(ToString::to_string).collect(),
+        left_out: written.left_out.0.iter().map(LeftOut::from).collect(),
     })
 }
 
@@ -134,8 +149,8 @@ async fn loaded(store: &Store) -> Result<(), StoreError> {
 
 fn print(report: &Report, output: Output) -> io::Result<()> {
     let mut stderr = io::stderr().lock();
-    for problem in &report.left_out {
-        let _ = writeln!(stderr, "left out: {problem}");
+    for LeftOut { key, reason } in &report.left_out {
+        let _ = writeln!(stderr, "left out: {key}: {reason}");
     }
     let mut stdout = io::stdout().lock();
     match output {

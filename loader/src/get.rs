@@ -153,7 +153,7 @@ async fn hidden(
         match stored::now(store, args.common.start_timeout).await {
             // Who may not know what refers to it goes by its name.
             Err(StoreError::Denied { .. }) => Entries::new(),
-            all => all?,
+            all => all?.entries,
         }
     } else {
         Entries::new()

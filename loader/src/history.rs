@@ -335,7 +335,7 @@ impl History {
 /// The command.
 pub(crate) fn run(args: &HistoryArgs) -> ExitCode {
     crate::run::to_end(async {
-        let store = args.common.store.open()?;
+        let store = args.common.open_etcd()?;
         let history = read(&store, args.common.start_timeout).await?;
         show::print(&history, args.limit, args.common.output);
         Ok::<_, crate::load::LoadError>(())

@@ -11,13 +11,13 @@ mod wait;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use etcstack_config::problem::Problems;
 use etcstack_config::validate::Names;
-use etcstack_store::{StoreError, read_data};
+use etcstack_store::StoreError;
 use thiserror::Error;
 
 use self::job::{Goal, Job, own_id};
 use crate::cli::{LoadArgs, WriteArgs};
+use crate::directory::{self, DataError};
 use crate::history::Kind;
 use crate::plan::Rules;
 use crate::report;
@@ -28,7 +28,7 @@ use crate::validate::settings;
 #[derive(Debug, Error)]
 pub(crate) enum LoadError {
     #[error("{0}")]
-    Data(#[from] Problems),
+    Data(#[from] DataError),
     #[error(
         "there is no data in {}; is the volume mounted? (--allow-empty deletes all that was loaded)",
         .0.display()
@@ -65,7 +65,8 @@ pub(crate) enum LoadError {
 impl Failure for LoadError {
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Data(_) | Self::Damaged(_) => 65, // EX_DATAERR
+            Self::Data(error) => error.exit_code(),
+            Self::Damaged(_) => 65, // EX_DATAERR
             Self::Empty(_) | Self::NothingToGoBackTo | Self::NoSuchRelease(_) => 66, // EX_NOINPUT
             Self::Store(error) | Self::HalfDone(error) => error.exit_code(),
             Self::Overtaken | Self::Busy(_) => 75, // EX_TEMPFAIL
@@ -74,12 +75,10 @@ impl Failure for LoadError {
     }
 
     fn outcome(&self) -> Option<String> {
-        let (Self::Data(problems) | Self::Store(StoreError::Data(problems))) = self else {
-            return None;
-        };
-        let count = problems.0.len();
-        let s = if count == 1 { "" } else { "s" };
-        Some(format!("{count} problem{s} in the data; nothing was written"))
+        match self {
+            Self::Data(error) => error.outcome(),
+            _ => None,
+        }
     }
 }
 
@@ -92,7 +91,7 @@ async fn load(args: &LoadArgs) -> Result<(), LoadError> {
     let goal = if args.abort {
         Goal::Abort
     } else {
-        let data = read_data(&args.dir)?;
+        let data = directory::read(&args.dir)?;
         if data.is_empty() && !args.allow_empty {
             return Err(LoadError::Empty(args.dir.clone()));
         }
@@ -111,7 +110,7 @@ pub(crate) async fn execute(
     environment: &Names,
 ) -> Result<(), LoadError> {
     let job = Job {
-        store: args.common.store.open()?,
+        store: args.common.open_etcd()?,
         goal,
         author: args.note.author(),
         message: args.note.message.clone().or(message).unwrap_or_default(),

@@ -5,6 +5,7 @@ mod catalog;
 mod cli;
 mod diff;
 mod difference;
+mod directory;
 mod explain;
 mod export;
 mod get;
@@ -32,7 +33,7 @@ mod validate;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "a mistake in the loader itself; please report it");
     }));
-    let cli = match Cli::try_parse() {
+    let cli = match etcstack_store::args::parse::<Cli>() {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();

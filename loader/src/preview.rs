@@ -11,12 +11,13 @@ use std::process::ExitCode;
 use etcstack_config::Entries;
 use etcstack_config::problem::Problem;
 use etcstack_config::validate::Settings;
-use etcstack_store::{LOAD_MARK, Snapshot, StoreError, Write, read_data};
+use etcstack_store::{LOAD_MARK, Snapshot, StoreError, Write};
 use thiserror::Error;
 
 use self::daemons::{Daemons, Replicas, State};
 use crate::cli::{Output, PlanArgs};
 use crate::difference::Difference;
+use crate::directory::{self, DataError};
 use crate::overlay::Known;
 use crate::plan::{self, Plan, World};
 use crate::release::{Data, digest};
@@ -24,10 +25,12 @@ use crate::run::{self, Failure};
 use crate::sensitive::sensitive;
 use crate::stored::data_of;
 use crate::task;
-use crate::validate::settings::{self, Against, Sources};
+use crate::validate::settings::{self, Against};
 
 #[derive(Debug, Error)]
 enum PlanError {
+    #[error("{0}")]
+    Data(#[from] DataError),
     #[error("{0}")]
     Store(#[from] StoreError),
     #[error("{0}")]
@@ -47,8 +50,19 @@ enum PlanError {
 
 impl Failure for PlanError {
     fn exit_code(&self) -> u8 {
-        // As terraform's -detailed-exitcode has it: any error.
-        1
+        match self {
+            // EX_USAGE
+            Self::Store(error) if error.exit_code() == 64 => 64,
+            // As terraform's -detailed-exitcode has it: any error.
+            _ => 1,
+        }
+    }
+
+    fn outcome(&self) -> Option<String> {
+        match self {
+            Self::Data(error) => error.outcome(),
+            _ => None,
+        }
     }
 }
 
@@ -76,14 +90,9 @@ pub(crate) fn run(args: &PlanArgs) -> ExitCode {
 
 async fn preview(args: &PlanArgs) -> Result<ExitCode, PlanError> {
     let data = data(args)?;
-    let sources = Sources {
-        dir: &args.dir,
-        catalog: args.catalog.as_deref(),
-        release: args.release.as_deref(),
-        environment: &[],
-    };
+    let sources = args.catalogs.beside(&args.dir);
     let (settings, against) = settings::read(&sources).map_err(PlanError::File)?;
-    let store = args.common.store.open()?;
+    let store = args.common.open_etcd()?;
     let snapshot = store.snapshot(&plan::view_with_replicas(), args.common.start_timeout).await?;
     if let Some(mark) = snapshot.entries.get(LOAD_MARK) {
         return Err(PlanError::Loading(String::from_utf8_lossy(mark).into_owned()));
@@ -99,7 +108,7 @@ async fn preview(args: &PlanArgs) -> Result<ExitCode, PlanError> {
 }
 
 fn data(args: &PlanArgs) -> Result<Data, PlanError> {
-    let data = read_data(&args.dir)?;
+    let data = directory::read(&args.dir)?;
     if data.is_empty() && !args.allow_empty {
         return Err(PlanError::Empty(args.dir.display().to_string()));
     }

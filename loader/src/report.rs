@@ -11,14 +11,18 @@ use crate::plan::{Drift, Plan};
 /// What a load did.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
+    /// Of an abort: whether there was a load to undo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) aborted: Option<bool>,
     /// The release that is current afterwards.
     pub(crate) release: Option<u64>,
     pub(crate) added: BTreeSet<String>,
     pub(crate) changed: BTreeSet<String>,
     pub(crate) deleted: BTreeSet<String>,
+    #[serde(rename = "unchanged_count")]
     pub(crate) unchanged: usize,
     /// Keys that were left as a hand had made them.
-    #[serde(serialize_with = "objects")]
+    #[serde(serialize_with = "drift_objects")]
     pub(crate) drift: BTreeMap<String, Drift>,
     /// Keys that no load has to do with.
     pub(crate) by_hand: BTreeSet<String>,
@@ -30,7 +34,11 @@ pub(crate) struct Report {
     seen: bool,
 }
 
-fn objects<S: Serializer>(drift: &BTreeMap<String, Drift>, to: S) -> Result<S::Ok, S::Error> {
+/// Drift for programs.
+pub(crate) fn drift_objects<S: Serializer>(
+    drift: &BTreeMap<String, Drift>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     to.collect_seq(drift.iter().map(|(key, why)| serde_json::json!({"key": key, "why": why})))
 }
 
@@ -79,7 +87,7 @@ pub(crate) fn print(report: &Report, output: Output) {
     let text = match output {
         Output::Json => {
             let mut json = serde_json::json!(report);
-            json["written"] = report.written().into();
+            json["written_count"] = report.written().into();
             format!("{json}\n")
         }
         Output::Text => text(report),
@@ -98,6 +106,12 @@ fn text(report: &Report) -> String {
         lines.push(format!("{:<8} {}: {}", "kept", key.escape_debug(), why.reason()));
     }
     let release = report.release.map(|number| format!("; release {number}")).unwrap_or_default();
+    if report.aborted == Some(false) {
+        return format!(
+            "nothing to abort: no load is under way, and none has died{release}; revision {}\n",
+            report.revision
+        );
+    }
     lines.push(format!(
         "{} written ({} added, {} changed), {} unchanged, {} deleted, {} kept{release}; revision {}",
         report.written(),

@@ -13,7 +13,7 @@ use crate::stored::release;
 /// The command.
 pub(crate) fn run(args: &RollbackArgs) -> ExitCode {
     crate::run::to_end(async {
-        let store = args.write.common.store.open()?;
+        let store = args.write.common.open_etcd()?;
         let (entry, data) = release(&store, args.release, args.write.common.start_timeout).await?;
         let message = format!("back to {}", entry.number);
         execute(&args.write, Goal::Release(Kind::Rollback, data), Some(message), &Names::default())

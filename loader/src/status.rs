@@ -14,7 +14,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use etcstack_store::{Store, StoreError};
+use etcstack_store::StoreError;
 use follow::{Following, records};
 use observer::Observer;
 use overview::Overview;
@@ -70,8 +70,8 @@ pub(crate) fn run(args: &StatusArgs) -> ExitCode {
 
 async fn status(args: &StatusArgs) -> Result<(), StatusError> {
     let deadline = Instant::now() + args.timeout;
-    let store = args.store.open()?;
-    if let Store::Dir(_) = store {
+    let store = args.common.store.open()?;
+    if store.directory().is_some() {
         return Err(StatusError::Directory);
     }
     let chosen = Chosen {
@@ -79,14 +79,14 @@ async fn status(args: &StatusArgs) -> Result<(), StatusError> {
         roles: args.role.clone(),
         hosts: args.host.clone(),
     };
-    let records = store.snapshot(&records(), args.start_timeout).await?.entries;
+    let records = store.snapshot(&records(), args.common.start_timeout).await?.entries;
     if !args.wait && !args.watch {
         let overview = Observer::new(store, chosen).look(&records, true).await?;
-        return Ok(Screen::new(args.output).show(&overview, 0)?);
+        return Ok(Screen::new(args.common.output).show(&overview, 0)?);
     }
     let following = Following::start(store, chosen, records);
     if args.watch {
-        watch(following, args.output).await
+        watch(following, args.common.output).await
     } else {
         wait(following, deadline, args).await
     }
@@ -99,7 +99,7 @@ async fn wait(
     args: &StatusArgs,
 ) -> Result<(), StatusError> {
     let count = args.count.unwrap_or(1);
-    let screen = Screen::new(args.output);
+    let screen = Screen::new(args.common.output);
     let mut progress = Progress::default();
     let mut last: Option<Overview> = None;
     loop {
@@ -117,7 +117,7 @@ async fn wait(
             screen.show_rest(&overview, count)?;
             return Err(StatusError::Stuck);
         }
-        if args.output == Output::Text {
+        if args.common.output == Output::Text {
             progress.tell(overview.summary(count));
         }
         last = Some(overview);

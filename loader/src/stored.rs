@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use etcstack_config::Entries;
 use etcstack_config::key::SYSTEM;
-use etcstack_store::{Store, StoreError, View};
+use etcstack_store::{Snapshot, Store, StoreError, View};
 
 use crate::history::{self, CURRENT, Entry, History, Reference};
 use crate::load::LoadError;
@@ -30,12 +30,12 @@ pub(crate) async fn release(
 }
 
 /// All keys that are in the store now, the system's records aside.
-pub(crate) async fn now(store: &Store, timeout: Duration) -> Result<Entries, StoreError> {
+pub(crate) async fn now(store: &Store, timeout: Duration) -> Result<Snapshot, StoreError> {
     let view = View::everything().without(format!("{SYSTEM}/"));
-    let mut entries = store.snapshot(&view, timeout).await?.entries;
+    let mut snapshot = store.snapshot(&view, timeout).await?;
     // The mark is read with every view.
-    entries.retain(|key, _| !key.starts_with(SYSTEM));
-    Ok(entries)
+    snapshot.entries.retain(|key, _| !key.starts_with(SYSTEM));
+    Ok(snapshot)
 }
 
 /// The keys of the data among these, the system's own records aside.

@@ -7,10 +7,11 @@ use std::path::Path;
 
 use etcstack_config::data::Datum;
 use etcstack_config::problem::Place;
-use etcstack_store::{StoreError, read_data};
+use etcstack_store::StoreError;
 use serde::Serialize;
 
 use crate::cli::Output;
+use crate::directory;
 
 /// The directory's name that says that there is none.
 const NONE: &str = "none";
@@ -23,7 +24,7 @@ pub(crate) fn directory(dir: &Path) -> Option<&Path> {
 /// The data of a directory; nothing where the user says that there is none.
 pub(crate) fn data(dir: &Path) -> Result<BTreeMap<String, Datum>, StoreError> {
     let Some(dir) = directory(dir) else { return Ok(BTreeMap::new()) };
-    read_data(dir).map_err(|error| match error {
+    directory::read(dir).map_err(|error| match error.into() {
         StoreError::Directory { path, reason } => {
             let reason = format!("{reason}; write {NONE} if there is no data");
             StoreError::Directory { path, reason }

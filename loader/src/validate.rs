@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use etcstack_config::problem::{Place, Problem};
-use etcstack_config::validate::{Finding, Severity, validate};
+use etcstack_config::validate::{Code, Finding, Severity, validate};
 use etcstack_store::{StoreError, gather_data};
 use serde::Serialize;
 use thiserror::Error;
 
 use crate::cli::{Output, ValidateArgs};
+use crate::directory;
 use crate::run::{self, Failure};
 use settings::Against;
 
@@ -54,6 +55,11 @@ fn find(args: &ValidateArgs) -> Result<(Vec<Finding>, Against), ValidateError> {
         return Err(ValidateError::NoData(args.dir.clone()));
     }
     let (settings, against) = settings::read(&args.against())?;
+    if let Some(Problem { place, message }) = directory::elsewhere(&args.dir, &data) {
+        let (severity, code) = (Severity::Error, Code::Misplaced);
+        let finding = Finding { place, severity, code, message, remedy: String::new() };
+        return Ok((vec![finding], against));
+    }
     Ok((validate(data, &settings), against))
 }
 
@@ -95,7 +101,13 @@ fn print(findings: &[Finding], against: &Against, output: Output) -> io::Result<
     match output {
         Output::Json => {
             let list: Vec<_> = findings.iter().map(Printed::of).collect();
-            writeln!(stdout, "{}", serde_json::json!(list))?;
+            let json = serde_json::json!({
+                "findings": list,
+                "error_count": count(findings, Severity::Error),
+                "warning_count": count(findings, Severity::Warning),
+                "catalog_release": against.release(),
+            });
+            writeln!(stdout, "{json}")?;
         }
         Output::Text => {
             for finding in findings {
@@ -107,9 +119,13 @@ fn print(findings: &[Finding], against: &Against, output: Output) -> io::Result<
     stdout.flush()
 }
 
+fn count(findings: &[Finding], severity: Severity) -> usize {
+    findings.iter().filter(|finding| finding.severity == severity).count()
+}
+
 fn summary(findings: &[Finding], against: &Against) -> String {
     let count = |severity: Severity| {
-        let count = findings.iter().filter(|finding| finding.severity == severity).count();
+        let count = count(findings, severity);
         let s = if count == 1 { "" } else { "s" };
         format!("{count} {severity}{s}")
     };

@@ -5,7 +5,7 @@ mod etcdctl;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Arg, Args, Command, Parser};
 
 use crate::{Credentials, Location, Store, StoreError};
 
@@ -24,6 +24,22 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 
 /// Where the store is if nothing says so.
 const DEFAULT: &str = "etcd://127.0.0.1:2379";
+
+/// Reads the command line and the environment. A variable that is set and empty counts as not set, as
+/// those of `etcdctl` do: in the manifest of a container that is how one is left out.
+pub fn parse<T: Parser>() -> Result<T, clap::Error> {
+    let mut command = without_empty(T::command());
+    let matches = command.try_get_matches_from_mut(std::env::args_os())?;
+    T::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+fn without_empty(command: Command) -> Command {
+    let is_empty = |arg: &Arg| {
+        arg.get_env().is_some_and(|name| std::env::var_os(name).is_some_and(|v| v.is_empty()))
+    };
+    let command = command.mut_args(|arg| if is_empty(&arg) { arg.env(None) } else { arg });
+    command.mut_subcommands(without_empty)
+}
 
 /// Which store, and how to get in: for programs that people run. What is not said is taken from the
 /// variables of `etcdctl`.
@@ -101,7 +117,22 @@ pub struct OwnStoreArgs {
 impl OwnStoreArgs {
     /// Opens the store that these options name.
     pub fn open(&self) -> Result<Store, StoreError> {
-        Store::open(self.location()?, self.credentials()?)
+        let location = self.location()?;
+        self.check(&location)?;
+        Store::open(location, self.credentials()?)
+    }
+
+    /// What is only of use with TLS is not passed over without it: whoever names it wants TLS.
+    fn check(&self, location: &Location) -> Result<(), StoreError> {
+        let files = [&self.cacert, &self.cert, &self.key];
+        if location.is_plain_etcd() && files.iter().any(|file| file.is_some()) {
+            return Err(StoreError::Location(
+                "etcd:// is without TLS, and --cacert, --cert and --key are for TLS alone: write \
+                 etcds://, or leave them and their variables out"
+                    .into(),
+            ));
+        }
+        Ok(())
     }
 
     fn location(&self) -> Result<Location, StoreError> {

@@ -8,7 +8,7 @@ mod links;
 mod tree;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use etcstack_config::Entries;
@@ -26,6 +26,10 @@ pub struct Dir {
 }
 
 impl Dir {
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(crate) fn new(root: PathBuf) -> Self {
         Self { root: Arc::new(root) }
     }
@@ -51,7 +55,7 @@ impl Dir {
 }
 
 /// Reads until two reads in a row agree. Someone who never stops writing gets the last read.
-fn settled(root: &std::path::Path) -> Result<Entries, StoreError> {
+fn settled(root: &Path) -> Result<Entries, StoreError> {
     let mut before = None;
     for _ in 0..16 {
         let read = tree::read_entries(root);

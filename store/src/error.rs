@@ -21,7 +21,7 @@ pub enum StoreError {
     #[error("no answer within {0:?}")]
     Timeout(Duration),
     /// etcd knows the user and says no, or does not know it.
-    #[error("etcd at {endpoint} refuses: {reason}; check --user and its roles")]
+    #[error("etcd at {endpoint} refuses: {reason}; {}", remedy(.reason))]
     Denied {
         /// The endpoint that was tried.
         endpoint: String,
@@ -81,7 +81,10 @@ pub enum StoreError {
     #[error("the store does not know that revision any more")]
     Forgotten,
     /// A directory is written with an editor.
-    #[error("the store is the directory {}; edit its files, there is nothing to load", .0.display())]
+    #[error(
+        "the store is the directory {}, which has no history and is changed by editing its files; \
+         for all else name an etcd, as in --store etcd://HOST:2379", .0.display()
+    )]
     ReadOnly(PathBuf),
 }
 
@@ -107,6 +110,16 @@ impl StoreError {
             Self::Data(_) => 65,                               // EX_DATAERR
             Self::ReadOnly(_) | Self::Location(_) | Self::Etcdctl { .. } => 64, // EX_USAGE
         }
+    }
+}
+
+/// What to do where etcd lets nobody in.
+fn remedy(reason: &str) -> &'static str {
+    if reason.contains("authentication is not enabled") {
+        "its access control is off, and then it takes nobody's user: leave out --user and \
+         --password-file with their variables, or turn it on (etcstack-loader access --enable-auth)"
+    } else {
+        "check --user and its roles"
     }
 }
 

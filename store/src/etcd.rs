@@ -11,11 +11,11 @@ mod revisions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use errors::{explain, unavailable, within};
+use errors::{explain, unavailable, with_first_hint, within};
 use etcd_client::{
     AuthClient, Certificate, Client, Compare, CompareOp, ConnectOptions, GetOptions, Identity,
     KeyValue, KvClient, LeaseClient, PutOptions, ResponseHeader, TlsOptions, Txn, TxnOp,
@@ -49,6 +49,8 @@ pub struct Etcd {
     turn: Arc<AtomicUsize>,
     /// Why each endpoint failed, since one last answered.
     failures: Arc<std::sync::Mutex<BTreeMap<String, String>>>,
+    /// Whether any endpoint has ever answered.
+    has_answered: Arc<AtomicBool>,
     /// The connection for what is asked once. Used until it fails, by several at a time.
     session: Arc<Mutex<Option<Session>>>,
 }
@@ -88,6 +90,7 @@ impl Etcd {
             credentials: Arc::new(credentials),
             turn: Arc::default(),
             failures: Arc::default(),
+            has_answered: Arc::default(),
             session: Arc::default(),
         })
     }
@@ -175,6 +178,8 @@ impl Etcd {
         // endpoint must not pass over the one after it.
         let _ = self.turn.compare_exchange(turn, turn.wrapping_add(1), Relaxed, Relaxed);
         let StoreError::Unavailable { endpoint, reason } = error else { return error };
+        let has_answered = self.has_answered.load(Relaxed);
+        let reason = if has_answered { reason } else { with_first_hint(&endpoint, reason) };
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.insert(endpoint, reason);
         let endpoint = failures.keys().cloned().collect::<Vec<_>>().join(", ");
@@ -184,6 +189,7 @@ impl Etcd {
     }
 
     fn answered(&self) {
+        self.has_answered.store(true, Relaxed);
         self.failures.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 

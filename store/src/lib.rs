@@ -18,6 +18,7 @@ mod view;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 pub use dir::{gather_data, read_data};
@@ -209,6 +210,14 @@ impl Store {
                 tokio::task::yield_now().await;
                 Ok(memory.revisions(view))
             }
+        }
+    }
+
+    /// The directory that this is, where it is one.
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Dir(dir) => Some(dir.root()),
+            Self::Etcd(_) | Self::Memory(_) => None,
         }
     }
 

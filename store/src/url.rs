@@ -79,6 +79,14 @@ impl FromStr for Location {
 }
 
 impl Location {
+    /// Whether a member of the cluster is asked without TLS.
+    pub(crate) fn is_plain_etcd(&self) -> bool {
+        match self {
+            Self::Etcd { endpoints, .. } => endpoints.iter().any(|e| !e.starts_with("https:")),
+            Self::Dir(_) => false,
+        }
+    }
+
     /// Reads endpoints as `etcdctl` has them: `http://HOST:PORT` or `https://HOST:PORT` with commas
     /// between, or hosts alone, which are asked with TLS if `tls` says so.
     pub(crate) fn of_etcdctl(text: &str, tls: bool) -> Result<Self, String> {

@@ -9,6 +9,7 @@
 
 mod certificates;
 mod etcd;
+mod folder;
 mod guard;
 mod http;
 mod port;
@@ -16,6 +17,7 @@ mod proc;
 mod process;
 mod programs;
 mod proxy;
+mod ran;
 mod requests;
 mod terminal;
 mod wait;
@@ -23,12 +25,14 @@ mod wrap;
 
 pub use certificates::Certificates;
 pub use etcd::{Cluster, Etcd};
+pub use folder::{folder, write};
 pub use http::{Answer, http};
 pub use port::Port;
 pub use proc::{children, cpu_ticks, is_alive, named};
 pub use process::Process;
 pub use programs::{binary, openstack_venv};
 pub use proxy::Proxy;
+pub use ran::{Ran, run, said};
 pub use requests::{Outcome, Requests};
 pub use terminal::Terminal;
 pub use wait::{Condition, PATIENCE, eventually};

@@ -3,10 +3,9 @@
 // A test fails by panicking.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-use std::path::Path;
 use std::process::Command;
 
-use etcstack_tests::{Etcd, PATIENCE, Process, binary, eventually};
+use etcstack_tests::{Etcd, PATIENCE, Process, Ran, binary, eventually, run, write};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -19,13 +18,6 @@ const CATALOG: &str = r#"{"format":1,"options":[
 
 const DEBUG: &str = "c/s/s.conf/DEFAULT/debug";
 const URL: &str = "c/s/s.conf/database/connection";
-
-/// What a command printed and how it ended.
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
 
 /// An etcd, and a directory of data.
 struct Stage {
@@ -45,12 +37,10 @@ impl Stage {
     }
 
     async fn loader(&self, arguments: &[&str]) -> Ran {
-        let mut command = tokio::process::Command::new(binary("etcstack-loader"));
-        command.args(arguments).env("ETCSTACK_STORE", self.etcd.url()).kill_on_drop(true);
-        let output = command.env("ETCSTACK_DATA", self.path("data")).output().await.unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        let code = output.status.code().unwrap();
-        Ran { code, out: text(output.stdout), err: text(output.stderr) }
+        let mut command = Command::new(binary("etcstack-loader"));
+        command.args(arguments).env("ETCSTACK_STORE", self.etcd.url());
+        command.env("ETCSTACK_DATA", self.path("data"));
+        run(command).await
     }
 
     async fn good(&self, arguments: &[&str]) -> String {
@@ -81,14 +71,8 @@ impl Stage {
         let written = &json["keys"][0]["written"];
         let how = written["how"].as_str().unwrap().to_owned();
         let earlier = written["or_earlier"].as_bool().unwrap();
-        (how, written["entry"]["number"].clone(), earlier, written["differs_from"].clone())
+        (how, written["entry"].clone(), earlier, written["differs_from"]["release"].clone())
     }
-}
-
-#[allow(clippy::disallowed_methods)]
-fn write(path: &Path, text: &str) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
 }
 
 fn assert_lines(text: &str, lines: &[&str]) {
@@ -188,7 +172,7 @@ async fn who_wrote_it() {
     let secret = String::from_utf8(stage.etcd.get("general/APP_PASSWORD").await.unwrap()).unwrap();
     assert_eq!(stage.written("general/APP_PASSWORD").await, of("command", json!(4)));
     let text = stage.explain("general/APP_PASSWORD").await;
-    assert!(text.contains("by hand, with etcstack-loader secrets: 4 ("), "{text}");
+    assert!(text.contains("by hand, with etcstack-loader secrets; entry 4 ("), "{text}");
     assert!(text.contains("by bob"), "{text}");
     for key in ["general/APP_PASSWORD", "c/s/s.conf/x/uses"] {
         let ran = [stage.explain(key).await, stage.json(key).await.to_string()].concat();
@@ -245,7 +229,7 @@ async fn secrets_are_masked() {
         let json = stage.json(key).await;
         assert!(!json.to_string().contains("hunter"), "{json}");
         assert_eq!(
-            (&json["keys"][0]["masked"], &json["keys"][0]["value"]),
+            (&json["keys"][0]["masked"], &json["keys"][0]["rendered"]),
             (&json!(true), &Value::Null)
         );
         let shown = stage.good(&["explain", key, "--show-secrets"]).await;

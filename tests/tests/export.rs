@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use etcd_client::TxnOp;
-use etcstack_tests::{Etcd, PATIENCE, Process, binary};
+use etcstack_tests::{Etcd, PATIENCE, Process, binary, said, write};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -43,9 +43,8 @@ struct Run {
 async fn run(etcd: &Etcd, arguments: &[&str]) -> Run {
     let mut command = Command::new(binary("etcstack-loader"));
     command.args(arguments).env("ETCSTACK_STORE", etcd.url());
-    let mut process = Process::spawn(&mut command);
-    let code = process.wait(PATIENCE).await.code().unwrap();
-    Run { code, text: process.lines().join("\n") }
+    let (code, text) = said(&mut command).await;
+    Run { code, text }
 }
 
 async fn export(etcd: &Etcd, folder: &Path, more: &[&str]) -> Run {
@@ -88,12 +87,6 @@ fn tree(root: &Path) -> Vec<(PathBuf, u32)> {
     found
 }
 
-fn write(path: &Path, text: &str) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    #[allow(clippy::disallowed_methods)]
-    fs::write(path, text).unwrap();
-}
-
 /// What data can say: all of it but the line break at the end of a value.
 fn sayable() -> Vec<(&'static str, &'static str)> {
     let trim = |(key, value): (&'static str, &'static str)| {
@@ -114,20 +107,23 @@ async fn what_was_exported_changes_nothing_when_it_is_loaded() {
         assert_eq!(done.code, 0, "{}", done.text);
         assert!(!done.text.contains("mysql"), "{}", done.text);
         let report: Value = serde_json::from_str(&done.text).unwrap();
-        assert_eq!(report["keys"], CLOUD.len());
+        assert_eq!(report["key_count"], CLOUD.len());
         assert_eq!(report["left_out"], serde_json::json!([]));
         let files = tree(&data);
         for (path, mode) in &files {
             assert_eq!(*mode, if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
         }
-        assert_eq!(report["files"], files.iter().filter(|(path, _)| path.is_file()).count());
+        assert_eq!(report["file_count"], files.iter().filter(|(path, _)| path.is_file()).count());
         assert_eq!(data.metadata().unwrap().permissions().mode() & 0o7777, 0o700);
         let overlay = fs::read_to_string(data.join("controller/glance/glance-api.conf")).unwrap();
         assert_eq!(overlay.contains("debug = true"), layout == "overlays");
         assert_eq!(tree(data.parent().unwrap()).len(), files.len() + 1, "something is left over");
 
         let report = load(&etcd, &data).await;
-        assert_eq!((&report["written"], &report["deleted"]), (&0.into(), &serde_json::json!([])));
+        assert_eq!(
+            (&report["written_count"], &report["deleted"]),
+            (&0.into(), &serde_json::json!([]))
+        );
         assert_eq!(keys(&etcd).await, before);
         let empty = Etcd::new().await;
         load(&empty, &data).await;
@@ -271,7 +267,7 @@ async fn roles_of_unlucky_names_are_not_lost() {
         let data = folder.path().join(layout);
         let done = export(&etcd, &data, &["--layout", layout]).await;
         assert_eq!(done.code, 0, "{}", done.text);
-        assert_eq!(load(&Etcd::new().await, &data).await["written"], 2);
+        assert_eq!(load(&Etcd::new().await, &data).await["written_count"], 2);
     }
 }
 
@@ -318,9 +314,9 @@ async fn many_keys_at_one_revision() {
     let data = folder.path().join("out");
     let done = export(&etcd, &data, &["--output", "json"]).await;
     let report: Value = serde_json::from_str(&done.text).unwrap();
-    assert_eq!((&report["keys"], &report["files"]), (&20_000.into(), &50.into()));
+    assert_eq!((&report["key_count"], &report["file_count"]), (&20_000.into(), &50.into()));
     assert_eq!(report["revision"], etcd.revision().await);
-    assert_eq!(load(&etcd, &data).await["unchanged"], 20_000);
+    assert_eq!(load(&etcd, &data).await["unchanged_count"], 20_000);
 }
 
 /// A directory is a store as well: this turns one layout into the other.

@@ -3,9 +3,9 @@
 // A test fails by panicking.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-use std::path::Path;
+use std::process::Command;
 
-use etcstack_tests::{Etcd, binary};
+use etcstack_tests::{Etcd, Ran, binary, run, write};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -20,19 +20,10 @@ const CATALOG: &str = r#"{"format":1,"options":[
 ]}
 "#;
 
-/// What a command printed and how it ended.
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
 async fn loader(etcd: &Etcd, arguments: &[&str]) -> Ran {
-    let mut command = tokio::process::Command::new(binary("etcstack-loader"));
-    command.args(arguments).env("ETCSTACK_STORE", etcd.url()).kill_on_drop(true);
-    let output = command.output().await.unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ran { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    let mut command = Command::new(binary("etcstack-loader"));
+    command.args(arguments).env("ETCSTACK_STORE", etcd.url());
+    run(command).await
 }
 
 /// A directory of data with a listing, and catalogs of the service `cat`.
@@ -42,12 +33,6 @@ fn data(pairs: &[(&str, &str)]) -> TempDir {
     write(&folder.path().join("list/all"), &lines.concat());
     write(&folder.path().join("catalog/2026.1/cat.json"), CATALOG);
     folder
-}
-
-#[allow(clippy::disallowed_methods)]
-fn write(path: &Path, text: &str) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
 }
 
 fn path(folder: &TempDir) -> &str {
@@ -75,7 +60,7 @@ fn json_of(ran: &Ran) -> Value {
 fn actions(json: &Value) -> Vec<String> {
     let services = json["services"].as_array().unwrap().iter();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
-    let one = |s: &Value| [&s["role"], &s["service"], &s["action"]].map(text).join(" ");
+    let one = |s: &Value| [&s["role"], &s["service"], &s["effect"]].map(text).join(" ");
     services.map(one).collect()
 }
 
@@ -218,18 +203,18 @@ async fn the_same_for_programs_and_as_a_load_does_it() {
     );
     let hot = json["services"].as_array().unwrap().iter().find(|s| s["role"] == "hot").unwrap();
     let option = json!({
-        "file": "cat.conf", "option": "[DEFAULT] debug", "by": ["DEEP"], "refers": false,
+        "file": "cat.conf", "option": "[DEFAULT] debug", "by_way_of": ["DEEP"], "refers": false,
         "mutable": true
     });
-    assert_eq!(hot["options"], json!([option]));
+    assert_eq!(hot["decided_by"], json!([option]));
     assert_eq!((&json["release"], &json["would_be_release"]), (&json!(1), &json!(true)));
-    assert_eq!((&json["catalogs"], json["revision"].is_i64()), (&json!("2026.1"), true));
+    assert_eq!((&json["catalog_release"], json["revision"].is_i64()), (&json!("2026.1"), true));
     for overwrite in [false, true] {
         let more: &[&str] = if overwrite { &["--overwrite"] } else { &[] };
         let planned = json_of(&plan(&etcd, &after, &[more, &["--output", "json"]].concat()).await);
         let arguments = [&["load", path(&after)], more, &["--output", "json"]].concat();
         let loaded = json_of(&loader(&etcd, &arguments).await);
-        for name in ["added", "changed", "deleted", "unchanged", "drift", "by_hand"] {
+        for name in ["added", "changed", "deleted", "unchanged_count", "drift", "by_hand"] {
             assert_eq!(planned[name], loaded[name], "{name} {overwrite}");
         }
     }
@@ -313,8 +298,8 @@ async fn layers_as_replicas_run_them() {
     let after = data(&pairs("0"));
     let json = json_of(&plan(&etcd, &after, &["--output", "json"]).await);
     assert_eq!(actions(&json), ["site cat reload"]);
-    assert_eq!(json["services"][0]["options"].as_array().unwrap().len(), 2);
-    assert_eq!(json["services"][0]["also"], Value::Null);
+    assert_eq!(json["services"][0]["decided_by"].as_array().unwrap().len(), 2);
+    assert_eq!(json["services"][0]["also"], serde_json::json!([]));
     for key in ["site,compute/cat/n1", "site,compute/cat/n2", "site,compute,compute@n3/cat/n3"] {
         etcd.put(&format!("_etcstack/status/{key}"), "{}").await;
     }

@@ -13,20 +13,7 @@ mod repository;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use etcstack_tests::binary;
-use tempfile::TempDir;
-
-/// A directory from files and what they hold.
-fn folder(files: &[(&str, &str)]) -> TempDir {
-    let folder = TempDir::new().unwrap();
-    for (name, text) in files {
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        #[allow(clippy::disallowed_methods)]
-        std::fs::write(path, text).unwrap();
-    }
-    folder
-}
+use etcstack_tests::{binary, folder};
 
 /// What a run printed: its exit code, its standard output and its standard error.
 struct Run {

@@ -9,10 +9,12 @@ use super::plan::Plan;
 #[derive(Serialize)]
 pub(super) struct Report {
     changes: Vec<Value>,
+    /// How many roles are as they should be.
+    #[serde(rename = "unchanged_count")]
     unchanged_roles: usize,
     /// Rights that may have been said in a file that this run does not have.
     kept: Vec<Value>,
-    applied: bool,
+    dry_run: bool,
     /// Whether access control is on, afterwards.
     access_control: bool,
     #[serde(skip)]
@@ -37,14 +39,14 @@ impl Report {
             changes: plan.changes.iter().map(object).collect(),
             unchanged_roles: plan.unchanged,
             kept: kept.map(|(role, span)| json!({"role": role, "key": span.to_string()})).collect(),
-            applied,
+            dry_run: !applied,
             access_control,
             text: text.collect(),
         }
     }
 
     pub(super) fn lines(&self) -> Vec<String> {
-        let what = if self.applied { "done" } else { "to do; --apply does it" };
+        let what = if self.dry_run { "to do; --apply does it" } else { "done" };
         let count = self.changes.len();
         let s = if count == 1 { "" } else { "s" };
         let mut lines = self.text.clone();

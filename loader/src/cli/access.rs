@@ -10,19 +10,20 @@ pub(super) const HELP: &str = "\
 For each service of the store's keys and of the data, and its role, there is to be a user of etcd
 and a role of etcd with the same name, CLOUD.ROLE.SERVICE: it may read the service's own keys and
 just those variables that their values refer to, and write the service's records; docs/security.md
-lists the rights. The layers of a role, ROLE@…, belong to it: the services of compute get the rights
-to compute@node1 with those to compute. Besides, there is the user CLOUD.loader, who may do
+lists the rights. The layers of a role, ROLE@…, belong to it: the services of compute get the
+rights to compute@node1 with those to compute. Besides, there is the user CLOUD.loader, who may do
 everything below the store's prefix.
 
 First the plan: what would be created, granted, revoked and deleted. With --apply, it is done:
-grants first, then users, and what is to go last. What is there already is left alone, so that a run
-that was killed is completed by the next. Users and roles without CLOUD. before their names are
+grants first, then users, and what is to go last. What is there already is left alone, so that a
+run that was killed is completed by the next. Users and roles without CLOUD. before their names are
 never touched, nor are the passwords of users that are there.
 
 Run it before a load of data that refers to new variables, and after a load that drops some: rights
 are those to the keys of the store, of the data, of the current release and of the one before it,
-together, so that a rollback by one release reaches everybody. Before a rollback further back run it
-with that data. Layers and services of agents that run, by their records in the store, keep theirs.
+together, so that a rollback by one release reaches everybody. Before a rollback further back run
+it with that data. Layers and services of agents that run, by their records in the store, keep
+theirs.
 
 What only manifests refer to (environment.export, [ready], [[wait_for]]) is not in the data. Say it
 with --also, or in DIR/.access.toml, as lists of keys; * at the end means all that start so:
@@ -35,8 +36,8 @@ Where DIR is none, rights that the file may have said are kept and named, but fo
 variables: say these with --also.
 
 Passwords are made at random and written to files in --passwords-dir, CLOUD.ROLE.SERVICE each,
-before the users are made; a file that is there is taken. With --no-password, users get in by client
-certificates with their names as the CN. The agent's are --user and --password-file.
+before the users are made; a file that is there is taken. With --no-password, users get in by
+client certificates with their names as the CN. The agent's are --user and --password-file.
 
 Access control itself is turned on by --enable-auth only. It needs a user root with the role root:
   etcdctl user add root
@@ -44,10 +45,10 @@ Access control itself is turned on by --enable-auth only. It needs a user root w
 Until then etcd takes nobody's --user; from then on only such a user may change users and roles:
 --user root.
 
-Exit codes: 0 nothing to do, or done with --apply, 2 there is something to do, 64 wrong usage,
-65 mistakes in the data, or a name that belongs to others, 66 no directory or no keys, 69 etcd does
-not answer, 73 a password cannot be written, 75 a load is under way: run it again, 76 etcd refuses a
-request, 77 it refuses the user, 78 there is no user root to turn access control on with.
+Exit codes: 0 nothing to do, or done with --apply, 2 there is something to do, 64 wrong usage, 65
+mistakes in the data, or a name that belongs to others, 66 no directory or no keys, 69 etcd does
+not answer, 73 a password cannot be written, 75 a load is under way: run it again, 76 etcd refuses
+a request, 77 it refuses the user, 78 there is no user root to turn access control on with.
 
 Examples:
   etcstack-loader access bootstrap-data

@@ -1,13 +1,12 @@
 //! What the commands have in common that talk to a store.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use etcstack_store::args::StoreArgs;
+use etcstack_store::{Store, StoreError};
 
 use super::Output;
-use crate::validate::settings::Sources;
 
 /// Which store, how long to try, how to print.
 #[derive(Args)]
@@ -30,30 +29,13 @@ pub(crate) struct Common {
     pub(crate) store: StoreArgs,
 }
 
-/// What is known of the services' options.
-#[derive(Args)]
-pub(crate) struct SourceArgs {
-    /// The directory of bootstrap-data, for its catalogs and validate.toml, where they are there
-    #[arg(long, value_name = "DIR", default_value = "bootstrap-data", env = "ETCSTACK_DATA")]
-    data: PathBuf,
-
-    /// The directory of the catalogs, with a folder for each release [default: DIR/catalog]
-    #[arg(long, value_name = "DIR")]
-    catalog: Option<PathBuf>,
-
-    /// The release of the services, such as 2026.1; that of validate.toml, else the newest there is
-    #[arg(long, env = "ETCSTACK_RELEASE")]
-    release: Option<String>,
-}
-
-impl SourceArgs {
-    /// Where to look for it.
-    pub(crate) fn sources(&self) -> Sources<'_> {
-        Sources {
-            dir: &self.data,
-            release: self.release.as_deref(),
-            catalog: self.catalog.as_deref(),
-            environment: &[],
+impl Common {
+    /// Opens the store, which has to be in etcd: a directory has no history, and is not written here.
+    pub(crate) fn open_etcd(&self) -> Result<Store, StoreError> {
+        let store = self.store.open()?;
+        match store.directory() {
+            Some(path) => Err(StoreError::ReadOnly(path.to_owned())),
+            None => Ok(store),
         }
     }
 }

@@ -1,14 +1,12 @@
 //! The options of `explain`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::Common;
+use super::{Common, DataArgs};
 
 pub(super) const HELP: &str = "\
-KEY is a key of the store: general/NAME, ROLE/SERVICE/FILE/SECTION/OPTION, or ROLE/SERVICE/FILE for a
-whole text or for all options of a file. It tells
+KEY is a key of the store: general/NAME, ROLE/SERVICE/FILE/SECTION/OPTION, or ROLE/SERVICE/FILE for
+a whole text or for all options of a file. It tells
 
   value      what agents write, with the variables of general/ filled in
   variables  where each of them comes from
@@ -23,9 +21,9 @@ What looks like a secret, by its name, by the catalog or as a URL with a passwor
 unless --show-secrets is there. To see what stands in the file of one replica, its image's own text
 and its environment included, run etcstack-agent explain in it.
 
-Exit codes: 0 done, 64 wrong usage or no key at all, 66 no such key (some that are near are named), or
-a catalog that cannot be read, 69 the store does not answer, 76 it refuses the request, 77 it refuses
-the user.
+Exit codes: 0 done, 64 wrong usage or no key at all, 66 no such key (some that are near are named),
+or a catalog that cannot be read, 69 the store does not answer, 76 it refuses the request, 77 it
+refuses the user.
 
 Examples:
   etcstack-loader explain controller/glance/glance-api.conf/database/connection
@@ -40,17 +38,8 @@ pub(crate) struct ExplainArgs {
     #[arg(id = "wanted", value_name = "KEY")]
     pub(crate) key: String,
 
-    /// The directory of bootstrap-data, for its catalogs and validate.toml; nothing else is read
-    #[arg(long, value_name = "DIR", default_value = "bootstrap-data", env = "ETCSTACK_DATA")]
-    pub(crate) data: PathBuf,
-
-    /// The directory of the catalogs, with a folder for each release [default: DIR/catalog of --data]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) catalog: Option<PathBuf>,
-
-    /// The release of the services, such as 2026.1; that of validate.toml, else the newest there is
-    #[arg(long, env = "ETCSTACK_RELEASE")]
-    pub(crate) release: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
 
     /// Print secrets as well
     #[arg(long)]

@@ -8,34 +8,35 @@ use etcstack_config::data;
 use super::Common;
 
 pub(crate) const HELP: &str = "\
-Loading what was exported, into the same store or into an empty one, gives each key the value that it
-had, to the byte. All is of one revision. The files:
+Loading what was exported, into the same store or into an empty one, gives each key the value that
+it had, to the byte. All is of one revision. The files:
   general/variables.conf  lines NAME=value
   general/NAME            a variable of several lines
   ROLE/SERVICE/FILE       options of oslo files, in the file's own syntax; or a text file
   ROLE/SERVICE.keys       whole keys, for what the other forms cannot say
 
 The system's own records below _etcstack/ are not exported. A key that no file can say, such as one
-that is not UTF-8, is named, and nothing is written; --partial writes all others. A load that is under
-way is waited for.
+that is not UTF-8, is named, and nothing is written; --partial writes all others. A load that is
+under way is waited for.
 
-Such a load changes nothing, and what hands have put, secrets among it, stays theirs: no later load of
-other data deletes it. Into an empty store it writes all of it; before you load data without the
-secrets there, run secrets generate with that data. To make the exported data the one that says what
-is in the store, load it with --adopt.
+Such a load changes nothing, and what hands have put, secrets among it, stays theirs: no later load
+of other data deletes it. Into an empty store it writes all of it; before you load data without the
+secrets there, run secrets generate with that data. To make the exported data the one that says
+what is in the store, load it with --adopt.
 
 The directory is new or empty. --force replaces one that holds data and nothing else, but for the
-folder catalog and the file validate.toml at its top: they are kept. The files are written beside it
-and put in its place when they are complete, so that it is never half written. They hold every secret of the cloud: only you can read them (0600, folders 0700). Keep it so.
+folder catalog and the file validate.toml at its top: they are kept. The files are written beside
+it and put in its place when they are complete, so that it is never half written. They hold every
+secret of the cloud: only you can read them (0600, folders 0700). Keep it so.
 
-Exit codes: 0 done, 64 wrong usage, 65 a key cannot be written as data, 66 no file of credentials, 69
-the store does not answer, 73 the directory cannot be written, 75 a load does not come to its end, 76
-the store refuses a request, 77 it refuses the user.
+Exit codes: 0 done, 64 wrong usage, 65 a key cannot be written as data, 66 no file of credentials,
+69 the store does not answer, 73 the directory cannot be written, 75 a load does not come to its
+end, 76 the store refuses a request, 77 it refuses the user.
 
 Examples:
   etcstack-loader export backup
   etcstack-loader export --store etcd://10.0.0.5/cloud1 --force cloud1
-  etcstack-loader export --layout listings --output json backup | jq .keys";
+  etcstack-loader export --layout listings --output json backup | jq .key_count";
 
 #[derive(Args)]
 pub(crate) struct ExportArgs {

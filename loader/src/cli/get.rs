@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Common, SourceArgs};
+use super::{Common, DataArgs};
 
 pub(super) const HELP: &str = "\
 One key prints what it holds, alone, with a line break at the end. Several keys, or all below a
@@ -16,9 +16,9 @@ all keys is not told of references by those that he may not.
 
 This is what stands in the store, variables not filled in.
 
-Exit codes: 0 done, 64 wrong usage, 66 a key is not there, or none below the prefix, or the catalogs
-cannot be read, 69 the store
-does not answer, 76 the store refuses a request, 77 it refuses the user, or it is a secret.
+Exit codes: 0 done, 64 wrong usage, 66 a key is not there, or none below the prefix, or the
+catalogs cannot be read, 69 the store does not answer, 76 the store refuses a request, 77 it
+refuses the user, or it is a secret.
 
 Examples:
   etcstack-loader get controller/glance/glance-api.conf/DEFAULT/debug
@@ -37,7 +37,7 @@ pub(crate) struct GetArgs {
     pub(crate) show_secrets: bool,
 
     #[command(flatten)]
-    pub(crate) sources: SourceArgs,
+    pub(crate) sources: DataArgs,
 
     #[command(flatten)]
     pub(crate) common: Common,

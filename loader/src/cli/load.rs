@@ -12,25 +12,28 @@ The directory holds three forms:
   ROLE/SERVICE/FILE       options, in the file's own syntax; or the whole text of a text file
   FOLDER/FILE             lines ROLE/SERVICE/FILE/SECTION/OPTION=value, whole keys
 
-Only what differs is written, and all of a load becomes visible to the agents at once. With mistakes
-in the form of the data nothing is written, and all of them are named. Whether options and their
-values are right is for `etcstack-loader validate` to say; variables that nobody has are named.
+Only what differs is written, and all of a load becomes visible to the agents at once. With
+mistakes in the form of the data nothing is written, and all of them are named. Whether options and
+their values are right is for `etcstack-loader validate` to say; variables that nobody has are
+named.
 
 What a hand has changed since the last load stays as it is and is reported as drift; --overwrite
-gives it the data's value, or deletes it if the data no longer has it. Keys that an earlier load wrote
-and that the data no longer holds are deleted; keys that no load wrote stay in any case, also if the
-data had them with the same value: --adopt takes those over. A key that a hand removed comes back.
+gives it the data's value, or deletes it if the data no longer has it. Keys that an earlier load
+wrote and that the data no longer holds are deleted; keys that no load wrote stay in any case, also
+if the data had them with the same value: --adopt takes those over. A key that a hand removed comes
+back.
 
 A load that changes something is a release: it gets a number, and its data is kept in the store for
 history, diff and rollback. One that changes nothing writes nothing.
 
 A load waits for another one that is under way, and completes what one that has died has left.
---abort undoes that instead: the store gets the data of the last complete release.
+--abort undoes that instead: the store gets the data of the last complete release. Where no load
+has died it says so, and does nothing.
 
-Exit codes: 0 done, also with drift; 64 wrong usage, 65 mistakes in the data, 66 no directory, no
-data, no file of credentials or nothing to go back to, 69 the store does not answer, 75 another load
-has overtaken this one or, with --no-wait, is under way, 76 the store refuses a request, 77 it
-refuses the user.
+Exit codes: 0 done, also with drift; 64 wrong usage or the store is a directory, 65 mistakes in the
+data, 66 no directory, no data, no file of credentials or nothing to go back to, 69 the store does
+not answer, 75 another load has overtaken this one or, with --no-wait, is under way, 76 the store
+refuses a request, 77 it refuses the user.
 
 Examples:
   etcstack-loader load bootstrap-data --message 'more memory for glance'

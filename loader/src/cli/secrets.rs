@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Common, NoteArgs, SourceArgs};
+use super::{Common, DataArgs, NoteArgs};
 use crate::secrets::Kind;
 
 const GENERATE_HELP: &str = "\
 Looks for variables that the data or the store's keys refer to, without a default, that nobody has,
 and whose names say that they are secrets. Each gets a random value, in general/, once: what is
-there is never changed or printed, and of two runs at once the first one wins. Run it before a load.
+there is never changed or printed, and of two runs at once the first one wins. Run it before a
+load.
 
 What a name ends in, a number after it aside, says what is made:
   …PASSWORD, …SECRET, …TOKEN, …_PASS, …_PWD, …_PW, …PASSPHRASE, …SECRET_KEY, …ENCRYPTION_KEY
@@ -20,8 +21,8 @@ What a name ends in, a number after it aside, says what is made:
   …HASH_PATH_PREFIX, …HASH_PATH_SUFFIX      hex: 16 bytes in hexadecimal
   …_UUID                                    uuid: a random UUID
   …RNDC_KEY, …TSIG_KEY, …TSIG_SECRET        base64: 32 bytes in base64
-Others that look like secrets (…_KEY, …TRANSPORT_URL, …CONNECTION) are named as missing: what they
-hold, somebody else has to say.
+Others that look like secrets (…_KEY, …TRANSPORT_URL, …CONNECTION) are named as missing, and the
+command ends with 2: what they hold, somebody else has to say.
 
 DIR/.secrets.toml says what names do not: lines NAME = \"kind\", with the kinds above, or with
 \"external\" for what is never to be made, as what comes from an agent's environment. What is named
@@ -31,12 +32,13 @@ file: they hide a value only if its name tells that it is a secret.
 --from-dir takes values from files, the file's name being the variable's, as a mounted Kubernetes
 Secret has them; --from-env PREFIX takes them from environment variables, PREFIX before the name.
 They are put where the store has none, and with --replace where it has another; what is put or
-replaced becomes the store's own, so that no load deletes it. The data must not hold them as well: a
-load keeps what it has not written, and would tell of drift each time. A variable that an earlier
+replaced becomes the store's own, so that no load deletes it. The data must not hold them as well:
+a load keeps what it has not written, and would tell of drift each time. A variable that an earlier
 load wrote, that the data has dropped and that is still needed becomes the store's own as well.
 
-Exit codes: 0 done or nothing to do, 2 with --dry-run: there is something to do, 64 wrong usage,
-65 mistakes in the data or the values, 66 no directory or file, 69 the store does not answer, 75 a
+Exit codes: 0 done or nothing to do, 2 there is something left to do: a secret is missing that
+nobody can make, or with --dry-run anything; 64 wrong usage or the store is a directory, 65
+mistakes in the data or the values, 66 no directory or file, 69 the store does not answer, 75 a
 load is under way or others keep writing: run it again, 76 the store refuses a request, 77 it
 refuses the user.
 
@@ -52,16 +54,17 @@ their catalogs: restart, reload or nothing (without a catalog every change is a 
 manifest's on_change may say otherwise); and what has to be changed elsewhere. What only manifests
 refer to is not known here.
 
-With --apply, writes a new random value of the kind that the name tells, or that --kind says, in one
-transaction that expects the old one. The agents follow at once. With --value-from the value is
+With --apply, writes a new random value of the kind that the name tells, or that --kind says, in
+one transaction that expects the old one. The agents follow at once. With --value-from the value is
 the file's, without its last line break.
 
 A variable that a load wrote is refused: change it in the data. Loads would keep a value from
 elsewhere, and tell of drift each time.
 
-Exit codes: 0 done, or the plan is printed, 64 wrong usage, 65 the variable cannot be rotated, 66 it
-is not there, or no file, 69 the store does not answer, 75 a load is under way or the value has
-changed meanwhile: run it again, 76 the store refuses a request, 77 it refuses the user.
+Exit codes: 0 done, or the plan is printed, 64 wrong usage or the store is a directory, 65 the
+variable cannot be rotated, 66 it is not there, or no file, 69 the store does not answer, 75 a load
+is under way or the value has changed meanwhile: run it again, 76 the store refuses a request, 77
+it refuses the user.
 
 Examples:
   etcstack-loader secrets rotate GLANCE_DB_PASSWORD
@@ -149,7 +152,7 @@ pub(crate) struct RotateArgs {
     pub(crate) apply: bool,
 
     #[command(flatten)]
-    pub(crate) sources: SourceArgs,
+    pub(crate) sources: DataArgs,
 
     #[command(flatten)]
     pub(crate) common: Common,

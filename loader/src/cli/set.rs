@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Common, NoteArgs, SourceArgs};
+use super::{Common, DataArgs, NoteArgs};
 
 pub(super) const HELP: &str = "\
 Two forms, told apart by an = in the first word:
@@ -15,13 +15,14 @@ A value that starts with a dash goes behind --. A file's or an input's last line
 unless the key is a whole file. What is given as a VALUE can be seen by all users of the machine:
 give secrets by - or --from-file.
 
-Checked before anything is written, in the state that it leads to: the form of the key (sections are
-written in lower case), whether its file can say the value, its references to variables. A variable
-that nobody has is an error, unless agents have it in their environment: DIR/validate.toml lists
-those, --allow-unknown takes any. With catalogs of the services, DIR/catalog or --catalog, the option
-is checked as oslo.config reads it, as `validate` does; --force writes it all the same. A role or
-service that no replica, no other key and no release has, with the name of another but for a slip, is
-a warning, and so is the first key of a store or prefix: it begins a new cloud.
+Checked before anything is written, in the state that it leads to: the form of the key (sections
+are written in lower case), whether its file can say the value, its references to variables. A
+variable that nobody has is an error, unless agents have it in their environment:
+DIR/validate.toml lists those, --allow-unknown takes any. With catalogs of the services,
+DIR/catalog or --catalog, the option is checked as oslo.config reads it, as `validate` does;
+--force writes it all the same. A role or service that no replica, no other key and no release
+has, with the name of another but for a slip, is a warning, and so is the first key of a store or
+prefix: it begins a new cloud.
 
 The write happens only if the key still holds what was read. --expect and --expect-absent say what
 you have seen yourself. Where a load or another hand was faster, it is tried again, or ends with 75
@@ -88,7 +89,7 @@ pub(crate) struct HandArgs {
     pub(crate) dry_run: bool,
 
     #[command(flatten)]
-    pub(crate) sources: SourceArgs,
+    pub(crate) sources: DataArgs,
 
     #[command(flatten)]
     pub(crate) common: Common,

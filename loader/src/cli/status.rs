@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use clap::Args;
-use etcstack_store::args::{StoreArgs, duration};
+use etcstack_store::args::duration;
 
-use super::Output;
+use super::Common;
 
 pub(crate) const HELP: &str = "\
 Each agent keeps a record of itself in etcd, which goes when the agent does. This command reads the
-records, and says besides whether they are up to date: a replica has *converged* when its daemon has
-proved to run on the newest revision that concerns it, which is the newest change of the service's
-own keys, in the replica's layers, or of a variable that their values refer to. While a load is under
-way, nothing has converged.
+records, and says besides whether they are up to date: a replica has *converged* when its daemon
+has proved to run on the newest revision that concerns it, which is the newest change of the
+service's own keys, in the replica's layers, or of a variable that their values refer to. While a
+load is under way, nothing has converged.
 
   STATE     what the agent says; but `behind` whenever it has not read the newest revision,
             and `unreadable` for a record that no agent has written
@@ -28,10 +28,10 @@ the newest revision, undone it or holds it back will not converge by itself: it 
 once, unless --keep-waiting says that somebody is about to mend that. A replica that vanishes
 meanwhile is not waited for: with --count it is.
 
-Exit codes: 0 shown, or converged; 64 wrong usage, or a store that is a directory; 65 a replica will
-not converge by itself; 66 no file of credentials; 69 the store does not answer; 74 standard output
-cannot be written; 75 not converged in time; 76 the store refuses a request; 77 it refuses the user.
---watch goes on until Ctrl-C.
+Exit codes: 0 shown, or converged; 64 wrong usage, or a store that is a directory; 65 a replica
+will not converge by itself; 66 no file of credentials; 69 the store does not answer; 74 standard
+output cannot be written; 75 not converged in time; 76 the store refuses a request; 77 it refuses
+the user. --watch goes on until Ctrl-C; as JSON it prints an object on a line at each change.
 
 Examples:
   etcstack-loader status
@@ -53,10 +53,6 @@ pub(crate) struct StatusArgs {
     /// Only replicas on this host; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Vec<String>,
-
-    /// How to print it; with --watch, an object on a line at each change
-    #[arg(long, value_enum, default_value_t = Output::Text)]
-    pub(crate) output: Output,
 
     /// Wait until all have converged
     #[arg(long)]
@@ -84,16 +80,6 @@ pub(crate) struct StatusArgs {
     #[arg(long, conflicts_with = "wait")]
     pub(crate) watch: bool,
 
-    /// How long to try when the store does not answer
-    #[arg(
-        long,
-        env = "ETCSTACK_START_TIMEOUT",
-        value_name = "TIME",
-        default_value = "60s",
-        value_parser = duration
-    )]
-    pub(crate) start_timeout: Duration,
-
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) common: Common,
 }

@@ -5,18 +5,18 @@ use clap::Args;
 use super::set::HandArgs;
 
 pub(super) const HELP: &str = "\
-All keys go at one revision, or none does. An option that goes has the value of the image's own file
-again, or the service's default.
+All keys go at one revision, or none does. An option that goes has the value of the image's own
+file again, or the service's default.
 
-A variable that values still need, and for which they have no default, is not removed: those keys are
-named. --force removes it, and the agents refuse these files until it is there again.
+A variable that values still need, and for which they have no default, is not removed: those keys
+are named. --force removes it, and the agents refuse these files until it is there again.
 
 A key that a load wrote comes back with the next load: take it out of the data as well.
 
 Exit codes: 0 done, 2 with --dry-run: there is something to do, 64 wrong usage or the store is a
 directory, 65 a variable is still needed, 66 a key is not there, 69 the store does not answer, 75 a
-load is under way, or a key was changed meanwhile, 76 the store refuses a request, 77 it refuses the
-user.
+load is under way, or a key was changed meanwhile, 76 the store refuses a request, 77 it refuses
+the user.
 
 Examples:
   etcstack-loader unset controller/glance/glance-api.conf/DEFAULT/debug -m 'found them'

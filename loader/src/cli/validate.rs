@@ -4,19 +4,20 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Output;
+use super::{CatalogsArgs, Output};
 use crate::validate::settings::Sources;
 
 pub(crate) const HELP: &str = "\
 Needs no store, no network and no service. Every mistake is told at once, with its file, line and
 column, a name for its kind, and what to do:
 
-  data/controller/glance/glance-api.conf:3:9: error[wrong-type]: debug: the value is not a boolean; \
-write true or false
+  data/controller/glance/glance-api.conf:3:9: error[wrong-type]: debug: the value is not a boolean;
+  write true or false
 
 With the catalogs of a release, the options of the services are checked as oslo.config reads them:
-names, sections, types, bounds, choices, former names. They stand in DIR/catalog/RELEASE/SERVICE.json;
-`make catalog` makes them. nova-compute is checked against nova, if there is no nova-compute.
+names, sections, types, bounds, choices, former names. They stand in
+DIR/catalog/RELEASE/SERVICE.json; `make catalog` makes them. nova-compute is checked against nova,
+if there is no nova-compute.
 
 DIR/validate.toml says what the data itself does not, all of it optional:
 
@@ -34,7 +35,7 @@ directory, no data, no such catalogs, or a catalog or validate.toml that cannot 
 Examples:
   etcstack-loader validate bootstrap-data
   etcstack-loader validate --release 2026.1 --deny-warnings /data
-  etcstack-loader validate --output json | jq -r '.[] | select(.severity == \"error\") | .code'";
+  etcstack-loader validate --output json | jq '.findings[] | select(.severity == \"error\")'";
 
 #[derive(Args)]
 pub(crate) struct ValidateArgs {
@@ -42,13 +43,8 @@ pub(crate) struct ValidateArgs {
     #[arg(default_value = "bootstrap-data", env = "ETCSTACK_DATA")]
     pub(crate) dir: PathBuf,
 
-    /// The release of the services, such as 2026.1; that of validate.toml, else the newest there is
-    #[arg(long, env = "ETCSTACK_RELEASE")]
-    pub(crate) release: Option<String>,
-
-    /// The directory of the catalogs, with a folder for each release [default: DIR/catalog]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) catalog: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) catalogs: CatalogsArgs,
 
     /// Variables that the agents have in their environment, besides those of validate.toml; NAME*
     /// for all that start so
@@ -59,7 +55,7 @@ pub(crate) struct ValidateArgs {
     #[arg(long)]
     pub(crate) deny_warnings: bool,
 
-    /// How to print what was found: text, or a JSON list of objects
+    /// How to print what was found: text, or one JSON object
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
 }
@@ -67,11 +63,6 @@ pub(crate) struct ValidateArgs {
 impl ValidateArgs {
     /// What the data is to be checked against.
     pub(crate) fn against(&self) -> Sources<'_> {
-        Sources {
-            dir: &self.dir,
-            release: self.release.as_deref(),
-            catalog: self.catalog.as_deref(),
-            environment: &self.environment,
-        }
+        Sources { environment: &self.environment, ..self.catalogs.beside(&self.dir) }
     }
 }

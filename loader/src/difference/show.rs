@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::mask;
-use super::{Change, Difference};
+use super::{Change, Difference, What};
 
 impl Difference {
     /// A block for each file, a line for each key with one line of text before and after.
@@ -24,12 +24,13 @@ impl Difference {
     /// The blocks, and how much differs.
     pub(crate) fn text(&self, show_secrets: bool) -> String {
         let out = self.blocks(show_secrets);
-        let [added, changed, removed] = self.counts();
-        let count = added + changed + removed;
+        let [added, changed, deleted] =
+            [What::Added, What::Changed, What::Deleted].map(|what| self.keys(what).len());
+        let count = added + changed + deleted;
         let s = if count == 1 { "" } else { "s" };
         let details = match count {
             0 => String::new(),
-            _ => format!(" ({added} added, {changed} changed, {removed} removed)"),
+            _ => format!(" ({added} added, {changed} changed, {deleted} deleted)"),
         };
         out + &format!("{count} key{s} differ{}{details}\n", if count == 1 { "s" } else { "" })
     }
@@ -41,17 +42,39 @@ impl Difference {
             json!({"file": group, "changes": changes})
         });
         let groups: Vec<_> = groups.collect();
-        let [added, changed, removed] = self.counts();
-        json!({"files": groups, "added": added, "changed": changed, "removed": removed})
+        json!({
+            "added": self.keys(What::Added),
+            "changed": self.keys(What::Changed),
+            "deleted": self.keys(What::Deleted),
+            "files": groups,
+        })
+    }
+}
+
+impl What {
+    fn sign(self) -> char {
+        match self {
+            Self::Added => '+',
+            Self::Changed => '~',
+            Self::Deleted => '-',
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Changed => "changed",
+            Self::Deleted => "deleted",
+        }
     }
 }
 
 impl Change {
-    fn sign(&self) -> char {
+    pub(super) fn what(&self) -> What {
         match (&self.before, &self.after) {
-            (None, _) => '+',
-            (_, None) => '-',
-            _ => '~',
+            (None, _) => What::Added,
+            (_, None) => What::Deleted,
+            _ => What::Changed,
         }
     }
 
@@ -60,7 +83,7 @@ impl Change {
         let name = printable(&self.name);
         let (before, after) = (lines(self.before.as_ref()), lines(self.after.as_ref()));
         let one = |lines: &[&str]| lines.first().map(|text| line(text)).unwrap_or_default();
-        let sign = self.sign();
+        let sign = self.what().sign();
         if before.len() <= 1 && after.len() <= 1 {
             let value = match sign {
                 '+' => one(&after),
@@ -98,13 +121,9 @@ impl Change {
         };
         let (before, after) = (shown(&self.before), shown(&self.after));
         let masked = (&before, &after) != (&self.before, &self.after);
-        let what = match self.sign() {
-            '+' => "added",
-            '-' => "removed",
-            _ => "changed",
-        };
+        let change = self.what().name();
         json!({
-            "key": self.key, "what": what, "before": before, "after": after, "masked": masked
+            "key": self.key, "change": change, "before": before, "after": after, "masked": masked
         })
     }
 }

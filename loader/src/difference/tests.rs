@@ -44,7 +44,7 @@ controller/glance/policy.yaml
 general
   ~ HOST = db \u{2192} db2
   ~ PW_PASSWORD = *** \u{2192} ***
-7 keys differ (1 added, 5 changed, 1 removed)
+7 keys differ (1 added, 5 changed, 1 deleted)
 ";
     assert_eq!(both().text(false), expected);
     let open = both().text(true);
@@ -58,11 +58,12 @@ general
 fn for_programs() {
     let json = both().json(false);
     assert!(!json.to_string().contains("hunter"), "{json}");
-    assert_eq!(json["changed"], 5);
+    let counts = ["added", "changed", "deleted"].map(|name| json[name].as_array().unwrap().len());
+    assert_eq!(counts, [1, 5, 1]);
     let general = &json["files"][2];
     assert_eq!(general["file"], "general");
     let expected = serde_json::json!({
-        "key": "general/HOST", "what": "changed", "before": "db", "after": "db2", "masked": false
+        "key": "general/HOST", "change": "changed", "before": "db", "after": "db2", "masked": false
     });
     assert_eq!(general["changes"][0], expected);
     assert_eq!(general["changes"][1]["masked"], true);

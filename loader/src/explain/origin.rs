@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use etcstack_store::{Revisions, Store, StoreError, View};
+use etcstack_config::data::Datum;
+use etcstack_store::{Revisions, Store, StoreError, View, read_data};
 use serde::Serialize;
 
 use crate::history::{CURRENT, Entry, History, Kind};
@@ -21,6 +22,8 @@ pub(super) enum How {
     Command,
     /// Somebody who did not go through the loader.
     Hand,
+    /// Whoever edits the files of the directory that is the store.
+    File,
 }
 
 /// Who wrote a value.
@@ -28,17 +31,29 @@ pub(super) enum How {
 pub(super) struct Written {
     pub(super) how: How,
     /// The entry of the history.
+    #[serde(flatten)]
     pub(super) entry: Option<Event>,
     /// Releases before it are not kept any more, and may have had the value as well.
     pub(super) or_earlier: bool,
     /// The current release, where it gives the key another value.
-    pub(super) differs_from: Option<u64>,
+    pub(super) differs_from: Option<ReleaseNumber>,
+    /// The line, where the store is a directory.
+    pub(super) place: Option<String>,
+}
+
+/// A release, as programs are told of it.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct ReleaseNumber {
+    pub(super) release: u64,
 }
 
 /// What the history says of it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Event {
+    #[serde(rename = "entry")]
     pub(super) number: u64,
+    /// The same number, where the entry is a release.
+    release: Option<u64>,
     pub(super) at: String,
     pub(super) kind: &'static str,
     pub(super) author: String,
@@ -49,6 +64,7 @@ impl Event {
     fn of(entry: &Entry) -> Self {
         Self {
             number: entry.number,
+            release: entry.is_release().then_some(entry.number),
             at: entry.at.clone(),
             kind: entry.kind.name(),
             author: entry.author.clone(),
@@ -64,6 +80,8 @@ pub(super) struct Origins<'a> {
     read: &'a Revisions,
     timeout: Duration,
     known: BTreeMap<u64, Option<Data>>,
+    /// What the files of a directory say, where that is the store.
+    places: Option<BTreeMap<String, Datum>>,
 }
 
 impl<'a> Origins<'a> {
@@ -72,29 +90,38 @@ impl<'a> Origins<'a> {
         history: &'a History,
         read: &'a Revisions,
         timeout: Duration,
-    ) -> Self {
-        Self { store, history, read, timeout, known: BTreeMap::new() }
+    ) -> Result<Self, StoreError> {
+        let places = store.directory().map(read_data).transpose()?;
+        Ok(Self { store, history, read, timeout, known: BTreeMap::new(), places })
     }
 
     /// Who wrote what this key holds.
     pub(super) async fn of(&mut self, key: &str) -> Result<Written, StoreError> {
         let value = self.read.snapshot.entries.get(key).cloned().unwrap_or_default();
-        if let Some(written) = self.release(key, &value).await? {
-            return Ok(written);
-        }
         let written = |how, entry: Option<&Entry>| Written {
             how,
             entry: entry.map(Event::of),
             or_earlier: false,
             differs_from: None,
+            place: None,
         };
+        if let Some(places) = &self.places {
+            let place = places.get(key).map(|datum| datum.place.to_string());
+            return Ok(Written { place, ..written(How::File, None) });
+        }
+        if let Some(written) = self.release(key, &value).await? {
+            return Ok(written);
+        }
         for entry in self.history.pending.values().rev() {
             if self.holds(entry, key, &value).await? == Some(true) {
                 return Ok(written(How::Unfinished, Some(entry)));
             }
         }
         let differs_from = match self.history.current() {
-            Some(entry) => self.has(entry, key).await?.then_some(entry.number),
+            Some(entry) => {
+                let release = ReleaseNumber { release: entry.number };
+                self.has(entry, key).await?.then_some(release)
+            }
             None => None,
         };
         let note = self.note(key);
@@ -125,6 +152,7 @@ impl<'a> Origins<'a> {
             entry: Some(Event::of(entry)),
             or_earlier: !is_first && !is_all,
             differs_from: None,
+            place: None,
         }))
     }
 

@@ -16,14 +16,20 @@ pub(super) struct Holder {
     pub(super) role: String,
     pub(super) service: String,
     pub(super) state: State,
-    /// The newest revision that it has read.
-    pub(super) seen: Option<i64>,
-    /// The newest whose files are in their places.
-    pub(super) applied: Option<i64>,
+    pub(super) revisions: Reached,
     /// Whether it has read the value; `None` where nobody knows when that was written.
     pub(super) has_seen: Option<bool>,
     /// Whether the value is in its files.
     pub(super) has_applied: Option<bool>,
+}
+
+/// How far an agent is, by its record.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Reached {
+    /// The newest revision that it has read.
+    pub(super) seen: Option<i64>,
+    /// The newest whose files are in their places.
+    pub(super) applied: Option<i64>,
 }
 
 /// Looks for those whom a key concerns.
@@ -67,8 +73,7 @@ impl Seeker {
             role,
             service,
             state: status.state,
-            seen,
-            applied,
+            revisions: Reached { seen, applied },
             has_seen: reaches(seen),
             has_applied: reaches(applied),
         })

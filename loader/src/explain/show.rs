@@ -8,7 +8,7 @@ use etcstack_config::key::Key;
 use serde_json::Value;
 
 use super::layers::Layer;
-use super::origin::{How, Written};
+use super::origin::{How, ReleaseNumber, Written};
 use super::replicas::Holder;
 use super::told::{From, Told, Variable};
 use super::{CatalogSays, Explanation, User};
@@ -32,9 +32,7 @@ impl fmt::Display for Explanation {
             let nobody = vec!["no key; manifests of images may still".to_owned()];
             block(f, "used by", if lines.is_empty() { &nobody } else { &lines })?;
         }
-        if let Some(says) = &self.catalog {
-            block(f, "option", &says.lines(&self.key))?;
-        }
+        block(f, "option", &self.catalog.lines(&self.key))?;
         let replicas: Vec<_> = self.replicas.iter().map(Holder::line).collect();
         let none = vec!["no agent has told of itself".to_owned()];
         block(f, "replicas", if replicas.is_empty() { &none } else { &replicas })?;
@@ -128,12 +126,19 @@ impl Written {
                 format!("the load of release {}, which was not completed {details}", entry.number)
             }
             (How::Command, Some((entry, details))) => {
-                format!("by hand, with etcstack-loader {}: {} {details}", entry.kind, entry.number)
+                format!(
+                    "by hand, with etcstack-loader {}; entry {} {details}",
+                    entry.kind, entry.number
+                )
             }
+            (How::File, _) => match &self.place {
+                Some(place) => format!("in {place}"),
+                None => "in a file of the directory".to_owned(),
+            },
             _ => "by hand, not through the loader".to_owned(),
         };
-        let drift = self.differs_from.map(|number| {
-            format!("release {number} gives it another value: a load keeps this one, as drift")
+        let drift = self.differs_from.map(|ReleaseNumber { release }| {
+            format!("release {release} gives it another value: a load keeps this one, as drift")
         });
         std::iter::once(first).chain(drift).collect()
     }
@@ -167,11 +172,11 @@ impl User {
 
 impl CatalogSays {
     fn lines(&self, key: &str) -> Vec<String> {
+        let Some(release) = &self.catalog_release else { return Vec::new() };
         if self.options.is_empty() {
             return vec![format!(
-                "the catalog of {} does not have it; options of sections that a service makes up \
-                 are not in there",
-                self.release
+                "the catalog of {release} does not have it; options of sections that a service \
+                 makes up are not in there"
             )];
         }
         self.options.iter().flat_map(|option| describe(option, key)).collect()
@@ -234,8 +239,8 @@ impl Holder {
             self.host,
             self.role,
             self.service,
-            number(self.seen),
-            number(self.applied)
+            number(self.revisions.seen),
+            number(self.revisions.applied)
         )
     }
 }

@@ -9,7 +9,7 @@ use etcstack_config::layers::{FileConfig, Sourced};
 use etcstack_config::secret::{holds_any, is_secret_name, looks_secret};
 use etcstack_config::validate::Settings;
 use etcstack_store::Revisions;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::origin::Written;
 use crate::overlay::{self, Known, itself};
@@ -20,17 +20,21 @@ use crate::sensitive::{is_harmless, sensitive};
 pub(super) struct Told {
     pub(super) key: String,
     /// As it stands in the file, or will; none where it is masked or cannot be filled in.
+    #[serde(rename = "rendered")]
     pub(super) value: Option<String>,
     /// As the key holds it; none where it is masked.
+    #[serde(rename = "value")]
     pub(super) raw: Option<String>,
     pub(super) secret: bool,
     /// Whether the value is left out because it is secret.
     pub(super) masked: bool,
     /// Why it cannot be filled in.
+    #[serde(rename = "problems", serialize_with = "list")]
     pub(super) problem: Option<String>,
     pub(super) variables: Vec<Variable>,
     pub(super) written: Written,
     /// The revision of the key's last change.
+    #[serde(rename = "mod_revision")]
     pub(super) changed: Option<i64>,
     /// The same, its variables taken together with it.
     pub(super) newest: Option<i64>,
@@ -40,6 +44,7 @@ pub(super) struct Told {
 #[derive(Serialize)]
 pub(super) struct Variable {
     pub(super) name: String,
+    #[serde(rename = "source")]
     pub(super) from: From,
 }
 
@@ -55,6 +60,12 @@ pub(super) enum From {
     Default,
     /// The agent's environment, or nobody.
     Unknown,
+}
+
+// As serde wants it.
+#[allow(clippy::ref_option)]
+fn list<S: Serializer>(text: &Option<String>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(text)
 }
 
 /// Tells of keys of one state.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::cli::Output;
 use crate::task;
@@ -13,7 +13,9 @@ pub(crate) struct Report {
     pub(crate) added: BTreeSet<String>,
     pub(crate) changed: BTreeSet<String>,
     pub(crate) deleted: BTreeSet<String>,
+    #[serde(rename = "unchanged_count", serialize_with = "count")]
     pub(crate) unchanged: BTreeSet<String>,
+    #[serde(rename = "next_load")]
     pub(crate) notes: Vec<Note>,
     pub(crate) warnings: Vec<String>,
     pub(crate) dry_run: bool,
@@ -22,10 +24,15 @@ pub(crate) struct Report {
     pub(crate) revision: i64,
 }
 
+fn count<S: Serializer>(keys: &BTreeSet<String>, to: S) -> Result<S::Ok, S::Error> {
+    keys.len().serialize(to)
+}
+
 /// What the next load is going to do with a key.
 #[derive(Clone, Serialize)]
 pub(crate) struct Note {
     pub(crate) key: String,
+    #[serde(rename = "outcome")]
     pub(crate) next_load: NextLoad,
     /// The release that says so.
     pub(crate) release: Option<u64>,

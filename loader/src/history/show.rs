@@ -11,7 +11,7 @@ use crate::cli::Output;
 /// So many are named in a row.
 const MOST_KEYS: usize = 3;
 
-const HEADINGS: [&str; 6] = ["RELEASE", "TIME", "KIND", "KEYS", "AUTHOR", "MESSAGE"];
+const HEADINGS: [&str; 6] = ["ENTRY", "TIME", "KIND", "KEYS", "AUTHOR", "MESSAGE"];
 
 /// The newest first, `limit` of them.
 pub(super) fn print(history: &History, limit: Option<usize>, output: Output) {
@@ -28,14 +28,28 @@ fn newest(history: &History, limit: Option<usize>) -> impl Iterator<Item = &Entr
 }
 
 fn json(history: &History, limit: Option<usize>) -> Value {
-    let entry = |entry: &Entry| {
-        let mut value = json!(entry);
-        value["current"] = (history.current == Some(entry.number)).into();
-        value
-    };
-    let entries: Vec<_> = newest(history, limit).map(entry).collect();
-    let pending: Vec<_> = history.pending.values().collect();
-    json!({"current": history.current, "entries": entries, "pending": pending})
+    let entries: Vec<_> = newest(history, limit).map(object).collect();
+    let pending: Vec<_> = history.pending.values().map(object).collect();
+    json!({"release": history.current, "entries": entries, "pending": pending})
+}
+
+/// An entry for programs, and not as its record holds it, which newer loaders may change.
+fn object(entry: &Entry) -> Value {
+    let Entry { number, at, kind, author, message, digest, counts, keys, .. } = entry;
+    json!({
+        "entry": number,
+        "release": entry.is_release().then_some(number),
+        "at": at,
+        "kind": kind.name(),
+        "author": author,
+        "message": message,
+        "digest": digest,
+        "added_count": counts.added,
+        "changed_count": counts.changed,
+        "deleted_count": counts.deleted,
+        "kept_count": counts.kept,
+        "keys": keys,
+    })
 }
 
 /// A table, the current release marked with a star.

@@ -112,9 +112,9 @@ fn the_table() {
     apply(&mut entries, history.note(&note));
     let table = show::text(&History::of(&entries), Some(2));
     let expected = "\
-RELEASE  TIME                  KIND  KEYS       AUTHOR    MESSAGE
-11       2026-03-02T12:00:00Z  set   general/A  a\\u{1b}b
-10*      2026-03-01T12:00:00Z  load  +1 ~2 -3   me@here   why
+ENTRY  TIME                  KIND  KEYS       AUTHOR    MESSAGE
+11     2026-03-02T12:00:00Z  set   general/A  a\\u{1b}b
+10*    2026-03-01T12:00:00Z  load  +1 ~2 -3   me@here   why
 ";
     assert_eq!(table, expected);
 }

@@ -165,6 +165,8 @@ impl Job {
         let data = match &self.goal {
             Goal::Release(_, data) => data,
             Goal::Abort if !died => {
+                // Unless an answer was lost to what has undone it.
+                report.aborted.get_or_insert(false);
                 report.release = world.history.current;
                 return Ok(Written::Done(snapshot.revision));
             }
@@ -196,6 +198,9 @@ impl Job {
             Change { world: &world, plan: &plan, data, end, keep: self.keep, id: &self.id };
         let steps = change.steps();
         drop(plan);
+        if let Goal::Abort = self.goal {
+            report.aborted = Some(true);
+        }
         self.write(steps, snapshot, entry, died).await
     }
 

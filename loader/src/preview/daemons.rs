@@ -62,6 +62,7 @@ pub(crate) struct Decider {
     /// `[section] option`, or `(text)`.
     pub(crate) option: String,
     /// The changed variables that it is different by; empty where its own key has changed.
+    #[serde(rename = "by_way_of")]
     pub(crate) by: Vec<String>,
     /// It is the same, and refers, as oslo.config has it, to an option that is not.
     pub(crate) refers: bool,
@@ -75,14 +76,17 @@ pub(crate) struct Daemons {
     /// The roles, with commas, as far as they have keys of the service.
     pub(crate) role: String,
     /// The other lists of roles that are run, and for which all of this is the same.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) also: Vec<String>,
     pub(crate) service: String,
+    #[serde(rename = "effect")]
     pub(crate) action: Action,
     /// Whether there is a catalog of the service.
+    #[serde(rename = "has_catalog")]
     pub(crate) catalog: bool,
+    #[serde(rename = "decided_by")]
     pub(crate) options: Vec<Decider>,
     /// Why agents would refuse it.
+    #[serde(rename = "problems")]
     pub(crate) refused: Vec<String>,
 }
 

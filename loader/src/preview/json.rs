@@ -3,29 +3,26 @@
 use serde_json::{Value, json};
 
 use super::Preview;
-use crate::validate::settings::Against;
+use crate::report::drift_objects;
 
 impl Preview {
     pub(super) fn json(&self, show_secrets: bool) -> Value {
-        let drift = self.plan.drift.iter().map(|(key, why)| json!({"key": key, "why": why}));
-        let catalogs = match &self.against {
-            Against::Release { name, .. } => Some(name),
-            Against::Nothing => None,
-        };
-        json!({
+        let plan = &self.plan;
+        let mut json = json!({
             "revision": self.revision,
             "release": self.release,
             "would_be_release": self.is_release,
-            "added": self.plan.added,
-            "changed": self.plan.changed,
-            "deleted": self.plan.deleted,
-            "unchanged": self.plan.unchanged,
-            "drift": drift.collect::<Vec<_>>(),
-            "by_hand": self.plan.by_hand,
-            "difference": self.difference.json(show_secrets),
+            "added": plan.added,
+            "changed": plan.changed,
+            "deleted": plan.deleted,
+            "unchanged_count": plan.unchanged,
+            "drift": drift_objects(&plan.drift, serde_json::value::Serializer).unwrap_or_default(),
+            "by_hand": plan.by_hand,
             "overwrite": self.overwrite.json(show_secrets),
-            "catalogs": catalogs,
+            "catalog_release": self.against.release(),
             "services": self.daemons,
-        })
+        });
+        json["files"] = self.difference.json(show_secrets)["files"].take();
+        json
     }
 }

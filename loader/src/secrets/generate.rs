@@ -8,9 +8,10 @@ use etcstack_config::Entries;
 use etcstack_config::dialect::Dialect;
 use etcstack_config::key::variable_key;
 use etcstack_config::problem::{Problem, Problems};
+use etcstack_config::references::ServiceName;
 use etcstack_config::variables::Scope;
 use etcstack_store::Store;
-use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::sources::Sources;
@@ -30,7 +31,7 @@ pub(super) async fn run(args: &GenerateArgs) -> Result<ExitCode, SecretsError> {
     let data = DataState::read(&args.dir)?;
     let sources = Sources::read(args.from_dir.as_deref(), args.from_env.as_deref())?;
     not_in_both(&data, &sources)?;
-    let store = args.common.store.open()?;
+    let store = args.common.open_etcd()?;
     let mut generator = Generator {
         data,
         sources,
@@ -48,8 +49,9 @@ pub(super) async fn run(args: &GenerateArgs) -> Result<ExitCode, SecretsError> {
     } else {
         generator.run(&store, args.common.start_timeout).await?
     };
-    task::print(args.common.output, &report, &report.lines());
-    Ok(if report.dry_run && report.is_something() { ExitCode::from(2) } else { ExitCode::SUCCESS })
+    task::print(args.common.output, &report.json(), &report.lines());
+    let is_left = report.dry_run && report.is_something() || !report.missing.is_empty();
+    Ok(if is_left { ExitCode::from(2) } else { ExitCode::SUCCESS })
 }
 
 /// The two would differ, sooner or later, and each load would tell of drift.
@@ -95,7 +97,7 @@ impl Plan {
 }
 
 /// What was done, or would be. Holds names and no values.
-#[derive(Clone, Default, Serialize)]
+#[derive(Clone, Default)]
 struct Report {
     generated: BTreeMap<String, Kind>,
     /// Where the values of these come from.
@@ -106,7 +108,7 @@ struct Report {
     /// What has another value than the one that was given, and keeps it.
     different: BTreeMap<String, String>,
     /// What is needed and cannot be made, and the services that need it.
-    missing: BTreeMap<String, BTreeSet<String>>,
+    missing: BTreeMap<String, BTreeSet<ServiceName>>,
     unchanged: usize,
     dry_run: bool,
     revision: i64,
@@ -176,7 +178,6 @@ impl Generator {
                 plan.changes.push(Change { name, value, before: None });
             } else if self.data.declared().get(&name) != Some(&Kind::External) {
                 let services = state::used_by(&references, &name);
-                let services = services.iter().map(ToString::to_string).collect();
                 plan.report.missing.insert(name, services);
             }
         }
@@ -263,6 +264,33 @@ impl Report {
             && self.adopted.is_empty())
     }
 
+    /// For programs.
+    fn json(&self) -> Value {
+        let key = |name: &String| variable_key(name);
+        let sources = |given: &BTreeMap<String, String>| -> Vec<_> {
+            given.iter().map(|(name, from)| json!({"name": name, "source": from})).collect()
+        };
+        let generated = self.generated.iter();
+        let missing = self.missing.iter();
+        json!({
+            "added": self.generated.keys().chain(self.put.keys()).map(key).collect::<BTreeSet<_>>(),
+            "changed": self.replaced.keys().map(key).collect::<Vec<_>>(),
+            "generated": generated
+                .map(|(name, kind)| json!({"name": name, "kind": kind}))
+                .collect::<Vec<_>>(),
+            "put": sources(&self.put),
+            "replaced": sources(&self.replaced),
+            "adopted": self.adopted,
+            "different": sources(&self.different),
+            "missing": missing
+                .map(|(name, services)| json!({"name": name, "services": services}))
+                .collect::<Vec<_>>(),
+            "unchanged_count": self.unchanged,
+            "dry_run": self.dry_run,
+            "revision": self.revision,
+        })
+    }
+
     fn lines(&self) -> Vec<String> {
         let verb = |done: &'static str, planned| if self.dry_run { planned } else { done };
         let mut lines = Vec::new();
@@ -287,7 +315,7 @@ impl Report {
             ));
         }
         for (name, services) in &self.missing {
-            let services: Vec<_> = services.iter().map(String::as_str).collect();
+            let services: Vec<_> = services.iter().map(ToString::to_string).collect();
             let services = services.join(", ");
             lines.push(format!("missing general/{name} (put it yourself; used by {services})"));
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use etcstack_config::key::variable_key;
+use etcstack_config::references::ServiceName;
 use etcstack_store::View;
 use serde::Serialize;
 
@@ -28,7 +29,8 @@ struct Secret {
     store: Option<&'static str>,
     /// The line of the data.
     data: Option<String>,
-    used_by: Vec<String>,
+    /// Whose keys use it.
+    services: BTreeSet<ServiceName>,
 }
 
 pub(super) async fn run(args: &ListArgs) -> Result<ExitCode, SecretsError> {
@@ -43,13 +45,12 @@ pub(super) async fn run(args: &ListArgs) -> Result<ExitCode, SecretsError> {
     let secret = |name: &str| {
         let key = variable_key(name);
         let in_store = snapshot.entries.contains_key(&key);
-        let services = state::used_by(&references, name);
         Some(Secret {
             name: name.to_owned(),
             kind: data.kind(name)?.name(),
             store: in_store.then(|| if loaded.contains(&key) { "loaded" } else { "own" }),
             data: data.datum(name).map(|datum| datum.place.to_string()),
-            used_by: services.iter().map(ToString::to_string).collect(),
+            services: state::used_by(&references, name),
         })
     };
     let secrets: Vec<_> = names.into_iter().filter_map(secret).collect();
@@ -71,7 +72,8 @@ impl Secret {
             (Some(_), Some(place)) => format!("store, {place}"),
             (None, None) => "nowhere".to_owned(),
         };
-        let used = match self.used_by.join(", ") {
+        let services: Vec<_> = self.services.iter().map(ToString::to_string).collect();
+        let used = match services.join(", ") {
             none if none.is_empty() => "used by no key".to_owned(),
             services => format!("used by {services}"),
         };

@@ -37,17 +37,21 @@ struct Report {
     /// What else has to be done.
     notes: Vec<String>,
     /// Of which release the catalogs are that say what daemons do.
-    catalogs: Option<String>,
-    applied: bool,
+    catalog_release: Option<String>,
+    /// The key that gets, or would get, a new value.
+    changed: [String; 1],
+    dry_run: bool,
     revision: i64,
 }
 
 /// A service whose keys use the variable.
 #[derive(Serialize)]
 struct Service {
-    name: String,
+    #[serde(flatten)]
+    name: ServiceName,
     /// What its daemons do, where their manifests' `on_change` does not say otherwise.
     effect: Action,
+    #[serde(rename = "used_by")]
     uses: Vec<KeyUse>,
 }
 
@@ -65,19 +69,19 @@ pub(super) async fn run(args: &RotateArgs) -> Result<ExitCode, SecretsError> {
         return Err(SecretsError::Usage(message));
     }
     let given = args.value_from.as_deref().map(read_value).transpose()?;
-    let store = args.common.store.open()?;
+    let store = args.common.open_etcd()?;
     let snapshot = write::read(&store, args.common.start_timeout).await?;
     let (kind, value) = new_value(args, name, given, &snapshot)?;
     let (settings, against) =
         settings::read(&args.sources.sources()).map_err(SecretsError::Settings)?;
     let mut report = plan(name, kind, &snapshot, &value, &settings);
-    report.catalogs = match against {
+    report.catalog_release = match against {
         Against::Release { name, .. } => Some(name),
         Against::Nothing => None,
     };
     if args.apply {
         report.revision = apply(args, &store, snapshot, name, value).await?;
-        report.applied = true;
+        report.dry_run = false;
     }
     task::print(args.common.output, &report, &report.lines());
     Ok(ExitCode::SUCCESS)
@@ -148,8 +152,8 @@ fn plan(name: &str, kind: Kind, snapshot: &Snapshot, value: &str, settings: &Set
     }
     let effects = effects(name, snapshot, value, settings);
     let service = |(service, uses): (ServiceName, _)| Service {
-        name: service.to_string(),
         effect: effect(&service, &effects),
+        name: service,
         uses,
     };
     Report {
@@ -157,8 +161,9 @@ fn plan(name: &str, kind: Kind, snapshot: &Snapshot, value: &str, settings: &Set
         kind: kind.name(),
         services: services.into_iter().map(service).collect(),
         notes: notes::of(name, kind),
-        catalogs: None,
-        applied: false,
+        catalog_release: None,
+        changed: [variable_key(name)],
+        dry_run: true,
         revision: snapshot.revision,
     }
 }
@@ -227,13 +232,13 @@ impl Report {
             lines.push("no key of a service uses it".into());
         }
         lines.extend(self.notes.iter().map(|note| format!("note     {note}")));
-        lines.push(if self.applied {
+        lines.push(if self.dry_run {
+            format!("nothing was written; --apply gives general/{} a new value", self.name)
+        } else {
             format!(
                 "general/{} has a new value ({}); revision {}",
                 self.name, self.kind, self.revision
             )
-        } else {
-            format!("nothing was written; --apply gives general/{} a new value", self.name)
         });
         lines
     }

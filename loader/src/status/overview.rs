@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::judge::Verdict;
-use super::replica::{Chosen, Replica};
+use super::replica::{Chosen, Missing, Replica};
 
 /// A replica, and what was found of it.
 #[derive(Clone, Debug)]
@@ -21,8 +21,8 @@ pub(crate) struct Overview {
     /// A load is under way.
     pub(crate) loading: bool,
     pub(crate) replicas: Vec<Judged>,
-    /// What was named and has no replica, for people.
-    pub(crate) missing: Vec<String>,
+    /// What was named and has no replica.
+    pub(crate) missing: Vec<Missing>,
     /// The services that were named.
     named: BTreeSet<String>,
 }
@@ -120,13 +120,18 @@ impl Overview {
                 (true, _) => format!("{all} {replicas}, all have converged"),
                 (false, _) => format!("{all} {replicas}, {converged} converged"),
             };
-            let few = if all < least { format!("; {least} are waited for") } else { String::new() };
+            let few = if all < least {
+                let are = if least == 1 { "is" } else { "are" };
+                format!("; {least} {are} waited for")
+            } else {
+                String::new()
+            };
             let name = if service.is_empty() { "(no service)" } else { service };
             lines.push(format!("{name}: {of}{few}"));
         }
         // The services have been named above.
-        let missing = self.missing.iter().filter(|line| !line.starts_with("service "));
-        lines.extend(missing.cloned());
+        let missing = self.missing.iter().filter(|name| !matches!(name, Missing::Service(_)));
+        lines.extend(missing.map(ToString::to_string));
         if self.services().is_empty() {
             lines.push("no agent has left a status in the store".to_owned());
         }
@@ -138,14 +143,14 @@ impl Overview {
         let services = self.services();
         let service = |(name, count): (&&str, &Count)| {
             let Count { all, converged } = count;
-            ((*name).to_owned(), json!({"replicas": all, "converged": converged}))
+            json!({"service": name, "replica_count": all, "converged_count": converged})
         };
         json!({
             "revision": self.revision,
             "loading": self.loading,
             "converged": self.has_converged(least),
             "missing": self.missing,
-            "services": services.iter().map(service).collect::<serde_json::Map<_, _>>(),
+            "services": services.iter().map(service).collect::<Vec<_>>(),
             "replicas": self.replicas.iter().map(Judged::to_json).collect::<Vec<_>>(),
         })
     }

@@ -1,10 +1,12 @@
 //! The records of the agents, and whose are asked for.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use etcstack_config::Entries;
 use etcstack_config::layers::Layers;
 use etcstack_config::status::{STATUS, Status, parse_record_key};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 const A_STATUS: &str = "the status of an agent";
@@ -84,6 +86,32 @@ pub(crate) struct Chosen {
     pub(crate) hosts: Vec<String>,
 }
 
+/// A name that was given and that no replica has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Missing {
+    Service(String),
+    Role(String),
+    Host(String),
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, name) = match self {
+            Self::Service(name) => ("service", name),
+            Self::Role(name) => ("role", name),
+            Self::Host(name) => ("host", name),
+        };
+        write!(f, "{what} {name}: no replica")
+    }
+}
+
+/// Whether a replica has the name that was given.
+type IsThere<'a> = &'a dyn Fn(&str) -> bool;
+
+/// What a name is of, the names that were given, and whether a replica has one.
+type Named<'a> = (fn(String) -> Missing, &'a Vec<String>, IsThere<'a>);
+
 impl Chosen {
     /// The chosen replicas, by service, role and host.
     pub(crate) fn replicas(&self, records: &Entries) -> Vec<Replica> {
@@ -107,19 +135,20 @@ impl Chosen {
     }
 
     /// What was named and has no replica.
-    pub(crate) fn missing<'a>(&self, replicas: impl Iterator<Item = &'a Replica>) -> Vec<String> {
+    pub(crate) fn missing<'a>(&self, replicas: impl Iterator<Item = &'a Replica>) -> Vec<Missing> {
         let replicas: Vec<_> = replicas.collect();
         let service = |name: &str| replicas.iter().any(|r| r.group.service == name);
         let role = |name: &str| replicas.iter().any(|r| r.has_role(name));
         let host = |name: &str| replicas.iter().any(|r| r.host == name);
         let mut missing = Vec::new();
-        for (what, names, is_there) in [
-            ("service", &self.services, &service as &dyn Fn(&str) -> bool),
-            ("role", &self.roles, &role),
-            ("host", &self.hosts, &host),
-        ] {
+        let lists: [Named<'_>; 3] = [
+            (Missing::Service, &self.services, &service),
+            (Missing::Role, &self.roles, &role),
+            (Missing::Host, &self.hosts, &host),
+        ];
+        for (named, names, is_there) in lists {
             let names: BTreeSet<_> = names.iter().filter(|name| !is_there(name)).collect();
-            missing.extend(names.into_iter().map(|name| format!("{what} {name}: no replica")));
+            missing.extend(names.into_iter().cloned().map(named));
         }
         missing
     }
@@ -170,7 +199,7 @@ mod tests {
         assert_eq!(names(&chosen), [expected[3]]);
         assert_eq!(
             chosen.missing(chosen.replicas(&records()).iter()),
-            ["service heat: no replica"]
+            [Missing::Service("heat".into())]
         );
     }
 

@@ -42,6 +42,16 @@ pub(crate) enum Against {
     Nothing,
 }
 
+impl Against {
+    /// The release of the catalogs; `None` without any.
+    pub(crate) fn release(&self) -> Option<&str> {
+        match self {
+            Self::Release { name, .. } => Some(name),
+            Self::Nothing => None,
+        }
+    }
+}
+
 impl fmt::Display for Against {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

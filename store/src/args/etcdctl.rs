@@ -84,6 +84,7 @@ pub(super) fn complete(
         }
         _ => own.location()?,
     };
+    own.check(&location)?;
     if let Location::Dir(_) = location {
         return Ok((location, credentials));
     }
@@ -127,14 +128,14 @@ mod tests {
         assert_eq!(credentials.user, Some(("me".into(), "se:cret".into())));
 
         let own = OwnStoreArgs {
-            store: Some("etcd://a".into()),
+            store: Some("etcds://a".into()),
             cacert: Some("own".into()),
             cert: Some("own-cert".into()),
             key: Some("own-key".into()),
             ..OwnStoreArgs::default()
         };
         let (location, credentials) = complete(&own, &all).unwrap();
-        assert_eq!(location, etcd("http://a:2379"));
+        assert_eq!(location, etcd("https://a:2379"));
         assert_eq!(credentials.ca, Some("own".into()));
         assert_eq!(credentials.identity, Some(("own-cert".into(), "own-key".into())));
 
@@ -145,6 +146,35 @@ mod tests {
         let colon = given(&[(USER, "a:b"), (PASSWORD, "c")]);
         let (_, credentials) = complete(&OwnStoreArgs::default(), &colon).unwrap();
         assert_eq!(credentials.user, Some(("a:b".into(), "c".into())));
+    }
+
+    #[test]
+    fn what_is_for_tls_alone() {
+        let cacert = || Some("own".into());
+        for (own, given) in [
+            (
+                OwnStoreArgs { store: Some("etcd://a".into()), ..OwnStoreArgs::default() },
+                given(&[]),
+            ),
+            (OwnStoreArgs::default(), given(&[])),
+            (OwnStoreArgs::default(), given(&[(ENDPOINTS, "http://a")])),
+        ] {
+            let error = complete(&OwnStoreArgs { cacert: cacert(), ..own.clone() }, &given);
+            let error = error.err().unwrap();
+            assert!(error.to_string().contains("write etcds://"), "{error}");
+            assert_eq!(error.exit_code(), 64);
+            let identity = OwnStoreArgs { cert: cacert(), key: cacert(), ..own };
+            assert!(complete(&identity, &given).is_err());
+        }
+        let own = OwnStoreArgs { cacert: cacert(), ..OwnStoreArgs::default() };
+        for store in ["etcds://a", "dir:/a"] {
+            let own = OwnStoreArgs { store: Some(store.into()), ..own.clone() };
+            assert!(complete(&own, &given(&[])).is_ok(), "{store}");
+        }
+        assert!(complete(&own, &given(&[(ENDPOINTS, "a")])).is_ok());
+        // Theirs are for all that this machine talks to.
+        let plain = OwnStoreArgs { store: Some("etcd://a".into()), ..OwnStoreArgs::default() };
+        assert!(complete(&plain, &given(&[(CACERT, "ca")])).is_ok());
     }
 
     #[test]

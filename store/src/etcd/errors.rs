@@ -55,12 +55,30 @@ pub(super) fn explain(endpoint: &str, error: &etcd_client::Error) -> StoreError 
     }
 }
 
+/// How a connection ends that the other side does not want.
+const ENDS: [&str; 3] = ["connection closed", "broken pipe", "reset by peer"];
+
 /// A server that does not like our certificate may just hang up: in TLS 1.3 that comes after our
-/// side of the handshake (RFC 8446, section 2), and what it says of it may be lost.
+/// side of the handshake (RFC 8446, section 2), and what it says of it may be lost. One without TLS
+/// hangs up before, or answers with something else.
 fn with_hint(endpoint: &str, reason: String) -> String {
-    let ends = ["connection closed", "broken pipe", "reset by peer", "handshake eof"];
-    if endpoint.starts_with("https:") && ends.iter().any(|end| reason.contains(end)) {
+    let is_one_of = |texts: &[&str]| texts.iter().any(|text| reason.contains(text));
+    if !endpoint.starts_with("https:") {
+        return reason;
+    }
+    if is_one_of(&["handshake eof", "InvalidContentType"]) {
+        return format!("{reason}; most likely this port is without TLS: then write etcd://");
+    }
+    if is_one_of(&ENDS) {
         return format!("{reason}; does it speak TLS, and accept our certificate?");
+    }
+    reason
+}
+
+/// A member that hangs up before it has ever answered to us may want TLS.
+pub(super) fn with_first_hint(endpoint: &str, reason: String) -> String {
+    if endpoint.starts_with("http:") && ENDS.iter().any(|end| reason.contains(end)) {
+        return format!("{reason}; if this port is one with TLS, write etcds://");
     }
     reason
 }

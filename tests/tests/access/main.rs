@@ -10,7 +10,7 @@ mod runs;
 use std::process::Command;
 
 use etcd_client::{Client, ConnectOptions, TxnOp};
-use etcstack_tests::{Etcd, PATIENCE, Process, binary};
+use etcstack_tests::{Etcd, binary, said, write};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -57,10 +57,7 @@ impl Stage {
     }
 
     fn write(&self, name: &str, text: &str) {
-        let path = self.folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        #[allow(clippy::disallowed_methods)]
-        std::fs::write(path, text).unwrap();
+        write(&self.folder.path().join(name), text);
     }
 
     fn command(&self, program: &str, arguments: &[&str]) -> Command {
@@ -71,10 +68,7 @@ impl Stage {
 
     /// Runs `access`; gives its exit code and what it printed.
     async fn access(&self, arguments: &[&str]) -> (i32, String) {
-        let mut process =
-            Process::spawn(self.command("etcstack-loader", &["access"]).args(arguments));
-        let code = process.wait(PATIENCE).await.code().unwrap();
-        let text = process.lines().join("\n");
+        let (code, text) = said(self.command("etcstack-loader", &["access"]).args(arguments)).await;
         assert!(!text.contains("sesame"), "{text}");
         (code, text)
     }
@@ -106,9 +100,7 @@ impl Stage {
         let mut agent = self.command("etcstack-agent", &["render", "--role", "controller"]);
         agent.args(["--service", "glance", "--manifest", "agent.toml", "--user", GLANCE]);
         agent.args(["--password-file", &format!("pw/{GLANCE}"), "--start-timeout", "5s"]);
-        let mut process = Process::spawn(&mut agent);
-        let code = process.wait(PATIENCE).await.code().unwrap();
-        (code, process.lines().join("\n"))
+        said(&mut agent).await
     }
 }
 

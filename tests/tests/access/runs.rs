@@ -42,7 +42,7 @@ async fn a_plan_changes_nothing_and_a_second_run_finds_nothing() {
         let report = json(&text);
         assert_eq!(report["changes"], Value::Array(Vec::new()));
         assert_eq!(
-            (&report["unchanged_roles"], &report["access_control"]),
+            (&report["unchanged_count"], &report["access_control"]),
             (&3.into(), &false.into())
         );
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use etcstack_config::key::Key;
-use etcstack_tests::{Etcd, PATIENCE, Process, binary};
+use etcstack_tests::{Etcd, PATIENCE, Process, binary, write};
 
 /// Those that show commands.
 const DOCUMENTS: [&str; 8] = [
@@ -154,12 +154,6 @@ fn first_look(folder: &Path) {
     }
 }
 
-fn write(path: &Path, text: &str) {
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    #[allow(clippy::disallowed_methods)]
-    std::fs::write(path, text).unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_look_works() {
     let folder = tempfile::tempdir().unwrap();
@@ -234,7 +228,13 @@ fn keys_in_the_documents_are_keys() {
 fn links_lead_somewhere() {
     let decisions = std::fs::read_dir(root().join("docs/decisions")).unwrap();
     let decisions = decisions.map(|file| file.unwrap().file_name().into_string().unwrap());
-    let others = ["ARCHITECTURE.md", "CHANGELOG.md", "docs/connections.md", "docs/status.md"];
+    let others = [
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "docs/connections.md",
+        "docs/json.md",
+        "docs/status.md",
+    ];
     let documents = DOCUMENTS.iter().chain(&others).map(|name| (*name).to_owned());
     for document in documents.chain(decisions.map(|name| format!("docs/decisions/{name}"))) {
         let folder = Path::new(&document).parent().unwrap();

@@ -29,7 +29,7 @@ async fn many_hands_at_once_on_one_key() {
         }
     }
     let history = stage.history().await;
-    let numbers: BTreeSet<_> = history.iter().map(|entry| entry["number"].as_u64()).collect();
+    let numbers: BTreeSet<_> = history.iter().map(|entry| entry["entry"].as_u64()).collect();
     assert_eq!(numbers.len(), history.len());
     let told: BTreeSet<_> = history.iter().filter_map(|e| e["author"].as_str()).collect();
     for author in &written {
@@ -50,7 +50,7 @@ async fn many_hands_at_once_on_many_keys_all_succeed() {
     for ended in hands.collect::<Vec<_>>() {
         ended.await.unwrap().is(0, &["added"]);
     }
-    let numbers: Vec<_> = stage.history().await.iter().map(|e| e["number"].as_u64()).collect();
+    let numbers: Vec<_> = stage.history().await.iter().map(|e| e["entry"].as_u64()).collect();
     assert_eq!(numbers, (1..=HANDS).rev().map(Some).collect::<Vec<_>>());
     assert_eq!(stage.etcd.get_below("general/").await.len(), 8);
 }

@@ -14,7 +14,7 @@ async fn what_data_cannot_say_is_refused_in_any_case() {
         (&["set", "r/s", "sesame"], "error: r/s: this is no key"),
         (
             &["set", "r/s/s.conf/x/a", "sesame\r"],
-            "r/s/s.conf/x/a: its value cannot stand in an oslo",
+            "r/s/s.conf/x/a: its value cannot stand in the file",
         ),
         (&["set", "r/s/s.conf/a]/b", "sesame"], "error: r/s/s.conf/a]/b: "),
         (
@@ -24,7 +24,7 @@ async fn what_data_cannot_say_is_refused_in_any_case() {
         ),
         (
             &["set", "r/s/s.conf/x/a=$LINES", "general/LINES=sesame\n\nx"],
-            "error: r/s/s.conf/x/a: its value cannot stand in an oslo file: one of its lines is \
+            "error: r/s/s.conf/x/a: its value cannot stand in the file: one of its lines is \
              blank, which ends the value for oslo.config (it uses $LINES)",
         ),
         (

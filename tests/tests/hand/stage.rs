@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use etcstack_tests::{Etcd, binary};
+use etcstack_tests::{Etcd, binary, write};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -54,10 +54,7 @@ impl Stage {
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
-        let path = self.folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        #[allow(clippy::disallowed_methods)]
-        std::fs::write(path, text).unwrap();
+        write(&self.folder.path().join(name), text);
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {

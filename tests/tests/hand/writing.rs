@@ -36,7 +36,7 @@ async fn set_and_unset_are_in_the_history() {
     stage.run(&["secrets", "generate", "none"]).await.is(0, &[]);
     let history = stage.history().await;
     let told: Vec<_> =
-        history.iter().map(|entry| (&entry["number"], entry["kind"].as_str().unwrap())).collect();
+        history.iter().map(|entry| (&entry["entry"], entry["kind"].as_str().unwrap())).collect();
     assert_eq!(
         told,
         [(&json!(4), "secrets"), (&json!(3), "unset"), (&json!(2), "set"), (&json!(1), "set")]
@@ -44,8 +44,9 @@ async fn set_and_unset_are_in_the_history() {
     assert_eq!(history[3]["author"], "ann");
     assert_eq!(history[3]["message"], "slow calls");
     assert_eq!(history[2]["keys"], json!([DEBUG, "general/E", "general/HOST"]));
-    assert_eq!(history[2]["counts"], json!({"added": 2, "changed": 1, "deleted": 0, "kept": 0}));
-    assert_eq!(history[1]["counts"]["deleted"], 2);
+    let counts = ["added_count", "changed_count", "deleted_count", "kept_count"];
+    assert_eq!(counts.map(|name| history[2][name].as_u64().unwrap()), [2, 1, 0, 0]);
+    assert_eq!(history[1]["deleted_count"], 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,7 +139,7 @@ async fn what_the_next_load_does_is_told_and_so() {
     let ended = stage.run(&["unset", "r/s/s.conf/x/b"]).await;
     ended.is(0, &["release 1 wrote it: the next load of the same data puts it back"]);
     let report = stage.json(&["set", "r/s/s.conf/x/c", "3"]).await;
-    assert_eq!(report["notes"], json!([]));
+    assert_eq!(report["next_load"], json!([]));
 
     let load = stage.json(&["load", "data"]).await;
     assert_eq!(load["drift"], json!([{"key": "r/s/s.conf/x/a", "why": "changed"}]));
@@ -146,6 +147,6 @@ async fn what_the_next_load_does_is_told_and_so() {
     assert_eq!(load["by_hand"], json!(["r/s/s.conf/x/c"]));
     // A hand that says what the data says is no drift.
     let report = stage.json(&["set", "r/s/s.conf/x/a", "1"]).await;
-    assert_eq!(report["notes"], json!([]));
+    assert_eq!(report["next_load"], json!([]));
     assert_eq!(stage.json(&["load", "data"]).await["drift"], json!([]));
 }

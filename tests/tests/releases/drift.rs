@@ -56,7 +56,7 @@ async fn it_is_kept_and_told_until_somebody_decides() {
     assert_eq!(value(&etcd, A).await.as_deref(), Some("2"));
     assert_eq!(value(&etcd, B).await, None);
     let report = load(&etcd, second.path(), &[]).await;
-    assert_eq!((&report["drift"], &report["written"]), (&json!([]), &json!(0)));
+    assert_eq!((&report["drift"], &report["written_count"]), (&json!([]), &json!(0)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +66,7 @@ async fn taken_into_the_data_it_is_none_any_more() {
     etcd.put(A, "hand").await;
     let taken = listing(&[(A, "hand"), (B, "1")]);
     let report = load(&etcd, taken.path(), &[]).await;
-    assert_eq!((&report["written"], &report["drift"]), (&json!(0), &json!([])));
+    assert_eq!((&report["written_count"], &report["drift"]), (&json!(0), &json!([])));
     // The load answers for it now.
     let report = load(&etcd, listing(&[(A, "2"), (B, "1")]).path(), &[]).await;
     assert_eq!(report["changed"], json!([A]));
@@ -101,7 +101,7 @@ async fn what_was_found_is_the_datas_only_if_it_is_adopted() {
     let report = load(&etcd, rest.path(), &[]).await;
     assert_eq!((&report["deleted"], &report["by_hand"]), (&json!([]), &json!([A])));
     let report = load(&etcd, both.path(), &["--adopt"]).await;
-    assert_eq!((&report["unchanged"], &report["written"]), (&json!(2), &json!(0)));
+    assert_eq!((&report["unchanged_count"], &report["written_count"]), (&json!(2), &json!(0)));
     let report = load(&etcd, rest.path(), &[]).await;
     assert_eq!(report["deleted"], json!([A]));
 }
@@ -122,7 +122,7 @@ async fn secrets_survive_the_way_of_a_backup() {
     good(&etcd, &["export", backup.to_str().unwrap()]).await;
     for data in [&backup, data.path(), &backup, data.path()] {
         let report = load(&etcd, data, &[]).await;
-        assert_eq!((&report["written"], &report["deleted"]), (&json!(0), &json!([])));
+        assert_eq!((&report["written_count"], &report["deleted"]), (&json!(0), &json!([])));
         assert_eq!(value(&etcd, PASSWORD).await, secret);
     }
     // Into an empty store as well, as docs/loading.md says.
@@ -165,7 +165,7 @@ async fn another_spelling_beside_the_own_one() {
     assert_eq!(report["changed"], json!([OWN]));
     assert_eq!(value(&etcd, HAND).await.as_deref(), Some("hand"));
     let report = load(&etcd, second.path(), &["--overwrite"]).await;
-    assert_eq!((&report["deleted"], &report["unchanged"]), (&json!([HAND]), &json!(1)));
+    assert_eq!((&report["deleted"], &report["unchanged_count"]), (&json!([HAND]), &json!(1)));
 }
 
 /// Without its data nobody knows what a load wrote: nothing is taken from a hand.
@@ -185,7 +185,7 @@ async fn a_release_that_cannot_be_read_owns_nothing() {
     // The same data again, over a release that is damaged: it can be read afterwards.
     etcd.put("_etcstack/data/00000003/0000", "nonsense").await;
     let report = load(&etcd, folder.path(), &["--overwrite"]).await;
-    assert_eq!((&report["release"], &report["written"]), (&json!(4), &json!(0)));
+    assert_eq!((&report["release"], &report["written_count"]), (&json!(4), &json!(0)));
     assert!(
         !good(&etcd, &["load", folder.path().to_str().unwrap()]).await.contains("cannot be read")
     );

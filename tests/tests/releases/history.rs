@@ -26,7 +26,7 @@ async fn who_did_what_when_and_why() {
     three(&etcd).await;
     let text = good(&etcd, &["history"]).await;
     let lines: Vec<Vec<_>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(lines[0], ["RELEASE", "TIME", "KIND", "KEYS", "AUTHOR", "MESSAGE"]);
+    assert_eq!(lines[0], ["ENTRY", "TIME", "KIND", "KEYS", "AUTHOR", "MESSAGE"]);
     assert_eq!(lines[1][2..6], ["load", "+1", "~1", "-1"]);
     assert_eq!((lines[1][0], lines[2][0], lines[3][0]), ("3*", "2", "1"));
     assert_eq!(lines[3][2..], ["load", "+3", "~0", "-0", "ann", "the", "first"]);
@@ -36,13 +36,13 @@ async fn who_did_what_when_and_why() {
     let json = super::world::json(&etcd, &["history", "--limit", "1"]).await;
     let entry = &json["entries"][0];
     assert_eq!(
-        (&json["current"], &entry["number"], &entry["current"]),
-        (&json!(3), &json!(3), &json!(true))
+        (&json["release"], &entry["entry"], &entry["release"]),
+        (&json!(3), &json!(3), &json!(3))
     );
     assert_eq!(json["entries"].as_array().unwrap().len(), 1);
     assert_eq!(entry["digest"].as_str().unwrap().len(), 64);
-    let counts = json!({"added": 1, "changed": 1, "deleted": 1, "kept": 0});
-    assert_eq!(entry["counts"], counts);
+    let counts = ["added_count", "changed_count", "deleted_count", "kept_count"];
+    assert_eq!(counts.map(|name| entry[name].as_u64().unwrap()), [1, 1, 1, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,7 +54,7 @@ async fn what_differs() {
 r/s/f.conf
   ~ [DEFAULT] debug = true → false
   ~ [database] connection = *** → ***
-2 keys differ (0 added, 2 changed, 0 removed)";
+2 keys differ (0 added, 2 changed, 0 deleted)";
     assert_eq!(text, expected);
     let open = good(&etcd, &["diff", "1", "2", "--show-secrets"]).await;
     assert!(open.contains("mysql://u:hunter1@h/x → mysql://u:hunter2@h/x"), "{open}");
@@ -67,8 +67,9 @@ r/s/f.conf
     assert!(text.contains("  ~ [DEFAULT] debug = false → maybe"), "{text}");
     assert!(text.contains("  + BY_HAND = y"), "{text}");
     let json = super::world::json(&etcd, &["diff", "-2"]).await;
-    assert_eq!((&json["from"], &json["to"]), (&json!(1), &json!(null)));
-    assert_eq!(json["removed"], 1);
+    assert_eq!(json["from"], json!({"release": 1, "revision": null}));
+    assert_eq!(json["to"], json!({"release": null, "revision": etcd.revision().await}));
+    assert_eq!(json["deleted"], json!([URL]));
     assert!(!json.to_string().contains("hunter"), "{json}");
 
     for (arguments, code, message) in [

@@ -26,7 +26,10 @@ async fn replicas_that_have_converged() {
     assert_eq!(stage.wait(&["--service", "s", "--count", "2"]).await.code, 0);
     let status = stage.json(&[]).await;
     assert_eq!((&status["converged"], &status["loading"]), (&json!(true), &json!(false)));
-    assert_eq!(status["services"], json!({"s": {"replicas": 2, "converged": 2}}));
+    assert_eq!(
+        status["services"],
+        json!([{"service": "s", "replica_count": 2, "converged_count": 2}])
+    );
     for name in ["n1", "n2"] {
         let replica = host(&status, name);
         assert_eq!(replica["newest"], revision, "{replica}");

@@ -216,7 +216,7 @@ async fn it_cannot_be_written_through_the_store() {
     let home = Fixture::new().await;
     let error = home.store.commit(&[], &[put(KEY, "1")]).await.map(|_| ()).unwrap_err();
     assert!(matches!(&error, StoreError::ReadOnly(path) if *path == home.root()));
-    assert!(error.is_final() && error.to_string().contains("edit its files"), "{error}");
+    assert!(error.is_final() && error.to_string().contains("editing its files"), "{error}");
     assert_eq!(snapshot(&home.store, &View::everything()).await, entries(&[(KEY, "0")]));
 }
 

@@ -228,7 +228,8 @@ fn unknown_to_us(name: &str, service: &Service, text: &str) -> BTreeSet<String> 
     let catalog = format!("data/catalog/1/{name}.json");
     let data = folder(&[(&path, text), (&catalog, &service.catalog.to_string())]);
     let run = validate(data.path(), &["data", "--output", "json"]);
-    let findings: Vec<Value> = serde_json::from_str(&run.out).unwrap();
+    let json: Value = serde_json::from_str(&run.out).unwrap();
+    let findings = json["findings"].as_array().unwrap();
     let lines: Vec<_> = text.lines().collect();
     let mut found = BTreeSet::new();
     for finding in findings {

@@ -176,9 +176,10 @@ fn for_programs() {
     let json = overview(&Chosen::default()).to_json(1);
     assert_eq!(
         json["services"],
-        json!({
-            "glance": {"replicas": 2, "converged": 1}, "nova": {"replicas": 2, "converged": 0},
-        })
+        json!([
+            {"service": "glance", "replica_count": 2, "converged_count": 1},
+            {"service": "nova", "replica_count": 2, "converged_count": 0},
+        ])
     );
     let facts = [&json["revision"], &json["loading"], &json["converged"], &json["missing"]];
     assert_eq!(facts, [&json!(121), &json!(false), &json!(false), &json!([])]);
