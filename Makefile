@@ -36,6 +36,7 @@ demo: build ## Run real OpenStack daemons and change them live (STORE=dir: witho
 .PHONY: test
 test: build ## Run all tests: unit, property, integration on real etcd, oslo.config as the judge
 	@tests/openstack/setup.sh >/dev/null
+	@tests/judges/setup.sh >/dev/null
 	cargo test --locked --workspace --no-fail-fast
 
 .PHONY: lint

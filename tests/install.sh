@@ -19,9 +19,11 @@ need python3-venv python3 -c 'import ensurepip, venv'
 need openssl command -v openssl
 need gcc command -v gcc
 # Ubuntu 22.04 has the version in the name.
-mariadb=mariadb-client-core
+mariadb="mariadb-client-core"
 ! grep -q '^VERSION_ID="22.04"' /etc/os-release || mariadb+=-10.6
 need "$mariadb" command -v my_print_defaults
+need rsync command -v rsync
+need libvirt0 python3 -c 'import ctypes; ctypes.CDLL("libvirt.so.0")'
 if [[ ${1:-} == bench ]]; then
     need crudini command -v crudini
 fi

@@ -289,8 +289,8 @@ impl Data {
         for found in document.assignments() {
             let section = found.section.map(|name| grammar.normal_section(name).into_owned());
             let option = grammar.normal_option(found.option).into_owned();
-            let (_, values, marks) = options.entry((section, option)).or_insert_with_key(|same| {
-                let section = same.0.clone();
+            let (_, values, marks) = options.entry((section, option)).or_insert_with(|| {
+                let section = found.section.map(|name| grammar.key_section(name).into_owned());
                 let option = OptionName { section, option: found.option.to_owned() };
                 let name = (found.line, found.column);
                 (option, Vec::new(), Marks::new(path, found.section_at, name, Vec::new()))
@@ -340,14 +340,14 @@ pub fn normal_key(key: &str) -> String {
 
 /// One key for each option: oslo.config does not tell `[LVM]` from `[lvm]`.
 fn normal(key: Key) -> Key {
-    match (key, |file: &FileName| Dialect::by_name(&file.file).grammar()) {
-        (Key::Option(file, OptionName { section: Some(section), option }), grammar) => {
-            let normal =
-                grammar(&file).map(|grammar| grammar.normal_section(&section).into_owned());
+    match key {
+        Key::Option(file, OptionName { section: Some(section), option }) => {
+            let grammar = Dialect::by_name(&file.file).grammar();
+            let normal = grammar.map(|grammar| grammar.key_section(&section).into_owned());
             let section = Some(normal.unwrap_or(section));
             Key::Option(file, OptionName { section, option })
         }
-        (key, _) => key,
+        key => key,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::document::{Configparser, Grammar, Mysql, Oslo, Swift};
+use crate::document::{Configparser, Grammar, Libvirt, Mysql, Oslo, Plain, Rsync, Swift};
 
 /// How a file is read by its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,7 +50,9 @@ impl Dialect {
         match name {
             "rabbitmq.conf" => Self::Plain,
             "rsyncd.conf" => Self::Rsync,
-            "libvirtd.conf" | "qemu.conf" => Self::Libvirt,
+            "libvirtd.conf" | "qemu.conf" | "qemu-lockd.conf" | "qemu-sanlock.conf" => {
+                Self::Libvirt
+            }
             _ if name.starts_with("virt") && name.ends_with("d.conf") => Self::Libvirt,
             "swift.conf"
             | "container-sync-realms.conf"
@@ -81,9 +83,9 @@ impl Dialect {
             Self::Configparser => Some(&Configparser),
             Self::Swift => Some(&Swift),
             Self::Mysql => Some(&Mysql),
-            Self::Plain => None,
-            Self::Rsync => None,
-            Self::Libvirt => None,
+            Self::Plain => Some(&Plain),
+            Self::Rsync => Some(&Rsync),
+            Self::Libvirt => Some(&Libvirt),
             Self::Text | Self::Binary => None,
         }
     }
@@ -124,6 +126,7 @@ mod tests {
             ("rabbitmq.conf", Dialect::Plain),
             ("rsyncd.conf", Dialect::Rsync),
             ("virtqemud.conf", Dialect::Libvirt),
+            ("qemu-lockd.conf", Dialect::Libvirt),
             ("my.cnf", Dialect::Mysql),
             ("policy.yaml", Dialect::Text),
             ("local_settings.py", Dialect::Text),

@@ -7,8 +7,11 @@
 mod configparser;
 mod edit;
 mod grammar;
+mod libvirt;
 mod mysql;
 mod oslo;
+mod plain;
+mod rsync;
 mod value;
 
 use std::borrow::Cow;
@@ -19,8 +22,11 @@ use thiserror::Error;
 pub use configparser::{Configparser, Swift};
 pub use edit::Edit;
 pub use grammar::Grammar;
+pub use libvirt::Libvirt;
 pub use mysql::Mysql;
 pub use oslo::{Oslo, check_name, normal_section};
+pub use plain::Plain;
+pub use rsync::Rsync;
 pub use value::{Unwritable, Value, check_number, join_values, split_values};
 
 /// A file of options, line by line. Lines that nobody edits stay slices of the text.

@@ -55,6 +55,32 @@ fn the_three_forms() {
 }
 
 #[test]
+fn overlays_in_the_syntax_of_other_readers() {
+    let found = read(&[
+        ("r/s/rabbitmq.conf", "a.b = $PW # c\nc = 'x'\n"),
+        ("r/s/rsyncd.conf", "uid = 0\n[ My  Mod ]\nmax connections = $N\n"),
+        ("r/s/libvirtd.conf", "a = 1\nb = [\n  \"$X\",\n  2\n]\n"),
+        ("x/list", "r/s/qemu.conf/max_files=$N\nr/s/qemu.conf/user=\"$USER\"\n"),
+    ]);
+    assert_eq!(
+        found.unwrap(),
+        pairs(&[
+            ("r/s/libvirtd.conf/a", "1"),
+            ("r/s/libvirtd.conf/b", "[\n    \"$X\",\n    2\n    ]"),
+            ("r/s/qemu.conf/max_files", "$N"),
+            ("r/s/qemu.conf/user", "\"$USER\""),
+            ("r/s/rabbitmq.conf/a.b", "$PW"),
+            ("r/s/rabbitmq.conf/c", "x"),
+            ("r/s/rsyncd.conf/My Mod/max connections", "$N"),
+            ("r/s/rsyncd.conf/uid", "0"),
+        ])
+    );
+    let problems = read(&[("x/list", "r/s/qemu.conf/user=root\n"), ("r/s/qemu.conf", "a = $N\n")]);
+    let problems = problems.unwrap_err();
+    assert_eq!(problems.matches("write a text in quotes").count(), 2, "{problems}");
+}
+
+#[test]
 fn every_mistake_with_its_place() {
     let problems = read(&[
         ("general/a", "HOST=db\nlower=1\nno\n  _etcstack/x=1\nOPEN=${X\nA=$B\nB=$A\n"),
@@ -62,7 +88,7 @@ fn every_mistake_with_its_place() {
         ("s/list", "general/HOST=other\nr/s/s.conf/A/a=2\nr/s/s.conf/a]/b=1\nr/s=1\n"),
         ("top", ""),
         ("general/x/y", ""),
-        ("r/s/rsyncd.conf", "uid = x\n"),
+        ("r/s/my.cnf", "[a]\nb\n!include /c\n"),
     ])
     .unwrap_err();
     let lines: Vec<_> = problems.lines().collect();
@@ -74,7 +100,7 @@ fn every_mistake_with_its_place() {
         "general/a:6:1: the variables go in a circle: $A → $B → $A",
         "general/a:7:1: the variables go in a circle: $B → $A → $B",
         "general/x/y: general/ holds no folders",
-        "r/s/rsyncd.conf: rsyncd.conf is in the plain dialect",
+        "r/s/my.cnf:3:1: \"!include /c\" is no option",
         "r/s/s.conf:1:1: an option stands before",
         "r/s/s.conf:3:3: neither an option",
         "r/s/s.conf:6:1: r/s/s.conf/default/d: oslo.config ignores",

@@ -71,13 +71,19 @@ pub fn files(entries: &Entries, layout: Layout) -> Result<Written, Problems> {
         left_out.0.push(Problem::key(key, message));
     }
     let mut writer = Writer { layout, ..Writer::default() };
-    said.retain(|key, (parsed, value)| match writer.add(key, parsed, value) {
-        Ok(()) => true,
-        Err(message) => {
-            left_out.0.push(Problem::key(*key, message));
-            false
-        }
-    });
+    // In a file, what is in no section stands before them all.
+    let is_in_section = |key: &Key| matches!(key, Key::Option(_, name) if name.section.is_some());
+    for in_section in [false, true] {
+        said.retain(|key, (parsed, value)| {
+            if is_in_section(parsed) != in_section {
+                return true;
+            }
+            let added = writer.add(key, parsed, value);
+            let message = added.err().map(|message| Problem::key(*key, message));
+            left_out.0.extend(message.iter().cloned());
+            message.is_none()
+        });
+    }
     let files = writer.finish();
     read_back(&files, &said)?;
     left_out.0.sort();

@@ -183,17 +183,26 @@ impl<'a> Document<'a> {
             lines.push(line(format!("[{name}]"), Kind::Section { name: (1, 1 + name.len()) }));
             lines.extend(new);
         }
-        if is_open {
-            for line in lines.iter_mut().filter(|line| line.end.is_empty()) {
-                line.end = usual_end;
-            }
-            if let Some(last) = lines.last_mut() {
+        let is_last_open = lines.last().is_some_and(|line| line.end.is_empty());
+        for line in lines.iter_mut().filter(|line| line.end.is_empty()) {
+            line.end = usual_end;
+        }
+        self.lines = lines;
+        if is_open && (is_last_open || self.may_end_openly()) {
+            if let Some(last) = self.lines.last_mut() {
                 last.end = "";
             }
             // A blank line without its end is none.
-            lines.pop_if(|last| last.text.is_empty());
+            self.lines.pop_if(|last| last.text.is_empty());
         }
-        self.lines = lines;
+    }
+
+    /// Whether the file may end without the end of its last line: for some readers, blanks there
+    /// would be a part of the value then.
+    fn may_end_openly(&self) -> bool {
+        let text = self.to_string();
+        let end = self.lines.last().map_or("", |line| line.end);
+        self.grammar.lines(text.strip_suffix(end).unwrap_or(&text)).1.is_empty()
     }
 }
 

@@ -20,6 +20,12 @@ pub trait Grammar: Sync + fmt::Debug {
         section.into()
     }
 
+    /// A section as keys have it, so that the store has one key for each option: what is written
+    /// where the file has no such section yet.
+    fn key_section<'n>(&self, section: &'n str) -> Cow<'n, str> {
+        self.normal_section(section)
+    }
+
     /// Whether a section is the one of this normal form.
     fn is_section(&self, section: &str, normal: &str) -> bool {
         self.normal_section(section) == normal
@@ -51,6 +57,11 @@ pub trait Grammar: Sync + fmt::Debug {
     /// Whether an option may stand without a separator and a value.
     fn stands_alone(&self) -> bool {
         false
+    }
+
+    /// Whether an option may have this name, where a comment has it before a separator.
+    fn is_commented_name(&self, name: &str) -> bool {
+        !name.contains(char::is_whitespace)
     }
 
     /// Whether an option that stands behind a directive, given by its line, is no more in the

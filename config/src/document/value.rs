@@ -147,7 +147,6 @@ pub(super) fn split_lines(text: &str) -> impl Iterator<Item = (&str, &'static st
 }
 
 /// Lines as most readers see them: `\n` and `\r\n` end one, a bare `\r` does not.
-#[allow(dead_code)]
 pub(super) fn split_at_newlines(text: &str) -> impl Iterator<Item = (&str, &'static str)> {
     text.split_inclusive('\n').map(|line| {
         let end = ["\r\n", "\n"].into_iter().find(|end| line.ends_with(end)).unwrap_or("");

@@ -165,7 +165,7 @@ fn what_cannot_be_compared_needs_a_restart() {
             assert_eq!(found, expected, "{at} to {to}");
         }
     }
-    for dialect in [Dialect::Configparser, Dialect::Mysql, Dialect::Plain, Dialect::Text] {
+    for dialect in [Dialect::Configparser, Dialect::Mysql, Dialect::Rsync, Dialect::Text] {
         let [old, new] = [b"[a]\na = 1\n", b"[a]\na = 2\n"];
         let found = effect(dialect, Some(old), Some(new), Some(&catalog));
         assert_eq!(found, Change::unknown());

@@ -27,7 +27,7 @@ const CLOUD: [(&str, &str); 12] = [
     ("c/g/g.conf/db/multi", " a\n    b\nc"),
     ("c/g/g.conf/db/url", "mysql://${PW|url}@x"),
     ("c/g/keys%2F0", "key\n"),
-    ("c/s/rsyncd.conf/account/max connections", " 2 "),
+    ("c/s/rsyncd.conf/account/max connections", "2"),
     ("c/s/rsyncd.conf/rootless", "1"),
     ("general/CERT", "one\ntwo\n"),
     ("general/PW", " se=cret\r"),
@@ -44,11 +44,7 @@ fn the_friendliest_form() {
              url = mysql://${PW|url}@x\n",
         ),
         ("c/g/keys/0", "key\n"),
-        (
-            "c/s.keys",
-            "# Whole keys and their values, to the byte\n\
-             c/s/rsyncd.conf/account/max connections= 2 \nc/s/rsyncd.conf/rootless=1\n",
-        ),
+        ("c/s/rsyncd.conf", "rootless = 1\n[account]\nmax connections = 2\n"),
         ("general/CERT", "one\ntwo\n\n"),
         ("general/variables.conf", "# NAME=value, to the byte\nPW= se=cret\r\r\n"),
     ];
@@ -149,7 +145,7 @@ fn what_no_file_can_say_is_named_and_why() {
         ("r/s/f.conf/a/b", "x\ry", "carriage return"),
         ("r/s/f.conf/a/b", "x\0", "NUL"),
         ("r/s/f.conf/a/b", "${X", "not closed"),
-        ("r/s/rsyncd.conf/a/b", "x\ny", "plain dialect"),
+        ("r/s/rsyncd.conf/a/b", "x\ny", "takes one value only"),
         ("r/s/api-paste.ini", "[a]\nb = c\n", "configparser dialect"),
         ("r/s/f.txt/a/b=c", "x", "neither stand in a listing"),
         ("r/s/.hidden", "x\ny", "cannot be that of a file"),

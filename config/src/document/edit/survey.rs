@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::super::{Document, Kind, Line};
+use super::super::{Document, Grammar, Kind, Line};
 use super::Edit;
 
 /// Where things stand.
@@ -118,8 +118,7 @@ impl Survey {
     /// Takes note of `#option = default`. The generator writes no blank after the `#`, people do.
     fn comment(&mut self, document: &Document<'_>, section: usize, index: usize, line: &Line<'_>) {
         let grammar = document.grammar;
-        let name = commented_name(&line.text, grammar.separators(), grammar.stands_alone());
-        let Some(name) = name else { return };
+        let Some(name) = commented_name(&line.text, grammar) else { return };
         let name = document.grammar.normal_option(name);
         let Some(&edit) = self.sections[section].edits.get(name.as_ref()) else { return };
         let found = &mut self.options[edit];
@@ -158,21 +157,30 @@ fn is_header(comment: &str) -> bool {
 }
 
 /// The option of a comment `#name = default`; `None` where the comment is something else. Most of a
-/// file is prose, so that this looks no further than it has to. With `alone` there may be no
-/// separator.
-fn commented_name<'c>(comment: &'c str, separators: &[char], alone: bool) -> Option<&'c str> {
+/// file is prose, so that this looks no further than it has to.
+fn commented_name<'c>(comment: &'c str, grammar: &dyn Grammar) -> Option<&'c str> {
     let bytes = comment.as_bytes();
     if bytes.first() != Some(&b'#') {
         return None;
     }
+    let separators = grammar.separators();
     let is_separator = |byte: u8| separators.contains(&char::from(byte));
     let start = 1 + usize::from(bytes.get(1) == Some(&b' '));
     let ends = |byte: &u8| byte.is_ascii_whitespace() || is_separator(*byte);
     let end = bytes.get(start..)?.iter().position(ends).map_or(bytes.len(), |at| start + at);
     let separator = bytes[end..].iter().find(|byte| !byte.is_ascii_whitespace());
-    let is_separated = separator.map_or(alone, |byte| is_separator(*byte));
-    let is_name = end > start && bytes[start] != b'#' && is_separated;
-    if is_name { comment.get(start..end) } else { None }
+    let is_one_word = end > start && separator.is_none_or(|byte| is_separator(*byte));
+    if bytes.get(start) == Some(&b'#') {
+        None
+    } else if is_one_word {
+        comment.get(start..end).filter(|_| separator.is_some() || grammar.stands_alone())
+    } else if grammar.is_commented_name("two words") {
+        let text = comment.get(start..)?;
+        let name = text.get(..text.find(separators)?)?.trim_end();
+        Some(name).filter(|name| !name.is_empty() && grammar.is_commented_name(name))
+    } else {
+        None
+    }
 }
 
 /// Whether a comment with a blank after its `#` is a sentence about an option, not its default.

@@ -1,6 +1,6 @@
 //! How long it takes to put many options into a service's whole default file, beside `crudini`.
 
-use std::fmt::Write;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -79,16 +79,15 @@ fn merge(sample: &Path, names: &[Name<'_>]) -> Duration {
     let folder = tempfile::tempdir().expect("a folder");
     let (file, overlay) = (folder.path().join("nova.conf"), folder.path().join("overlay"));
     std::fs::copy(sample, &file).expect("a copy");
-    let mut text = String::new();
+    let mut text = std::fs::File::create(&overlay).expect("an overlay");
     let mut section = "";
     for (of, name) in names {
         if *of != section {
             section = of;
-            let _ = writeln!(text, "[{section}]");
+            writeln!(text, "[{section}]").expect("written");
         }
-        let _ = writeln!(text, "{name} = a value");
+        writeln!(text, "{name} = a value").expect("written");
     }
-    std::fs::write(&overlay, text).expect("an overlay");
     let begun = Instant::now();
     let status = Command::new("crudini")
         .arg("--merge")
