@@ -34,7 +34,7 @@ demo: build ## Run real OpenStack daemons and change them live (STORE=dir: witho
 	  target/debug/demo --venv "$$venv" --store "$(STORE)" $(if $(ONCE),--once)
 
 .PHONY: test
-test: build ## Run all tests: unit, property, integration on real etcd, oslo.config as the judge
+test: build ## Run all tests: unit, property, integration on real etcd, the real readers as judges
 	@tests/openstack/setup.sh >/dev/null
 	@tests/judges/setup.sh >/dev/null
 	cargo test --locked --workspace --no-fail-fast
