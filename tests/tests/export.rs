@@ -27,7 +27,7 @@ const CLOUD: [(&str, &str); 14] = [
     ("controller/glance/glance-api.conf/database/multi", " one\n    more\n'two'\n"),
     ("controller/glance/policy.yaml", "\"x\": \"y\"\r\n\n"),
     ("controller/keystone/fernet-keys%2F0", "key"),
-    ("controller/swift/rsyncd.conf/uid", " swift "),
+    ("controller/swift/rsyncd.conf/uid", "swift"),
     ("compute@node12/nova/nova.conf/libvirt/cpu_mode", "none"),
     ("general/CERTIFICATE", "-----BEGIN\nx\n-----END\n"),
     ("general/HOST", "db"),

@@ -155,14 +155,15 @@ impl Game<'_> {
         let _ = kill(pid, Signal::SIGKILL);
     }
 
-    /// Whatever was the last change: it is in use, undone or refused.
+    /// Whatever was the last change: it is in use, undone or refused. Where a daemon was killed it
+    /// may have been down as the change came, which then is not blamed for what becomes of it.
     async fn has_effect(&self) {
         let revision = self.etcd.client().await.get("controller/s/s.conf/x/d", None).await.unwrap();
         let revision = revision.kvs().first().map_or(0, etcd_client::KeyValue::mod_revision);
         let done = |status: &serde_json::Value| {
             let reached = |name: &str| status["revisions"][name].as_i64() >= Some(revision);
             match status["state"].as_str() {
-                Some("current") => reached("good"),
+                Some("current") => reached("good") || (self.kills > 0 && is_told(status, revision)),
                 Some("rolled_back" | "refused") => reached("seen"),
                 _ => false,
             }
@@ -185,6 +186,13 @@ impl Game<'_> {
         })
         .await;
     }
+}
+
+/// Whether it is said of a change that the daemon is not ready since.
+fn is_told(status: &serde_json::Value, revision: i64) -> bool {
+    let error = &status["last_error"];
+    let message = error["message"].as_str().unwrap_or_default();
+    message.contains("is not ready within") && error["revision"].as_i64() >= Some(revision)
 }
 
 /// Whether the daemon says in this line what it has read.
