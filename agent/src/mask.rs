@@ -6,7 +6,7 @@ use std::fmt;
 use etcstack_config::Entries;
 use etcstack_config::catalog::Catalog;
 use etcstack_config::key::{Key, OptionName};
-use etcstack_config::secret::is_secret_name;
+use etcstack_config::secret::{is_secret_file, is_secret_name};
 use etcstack_config::variables::Scope;
 
 /// Shorter ones stand in too many lines by chance.
@@ -34,7 +34,7 @@ impl Mask {
             let is_secret = match Key::parse(key) {
                 Ok(Key::Variable(name)) => is_secret_name(&name),
                 Ok(Key::Option(_, option)) => is_secret_name(&option.option) || is_known(&option),
-                Ok(Key::File(file)) => is_secret_name(&file.file),
+                Ok(Key::File(file)) => is_secret_file(&file.file),
                 _ => continue,
             };
             let filled = scope.fill_in(value).unwrap_or_else(|_| value.to_owned());

@@ -299,6 +299,14 @@ impl Data {
             marks.lines.extend(found.starts);
         }
         for (option, values, marks) in options.into_values() {
+            if values.len() > 1 && !grammar.repeats() {
+                let times = values.len();
+                let reader = grammar.reader();
+                let message =
+                    format!("{option} stands {times} times, and {reader} takes one; keep one");
+                self.fault(marks.name(), Code::Duplicate, message);
+                continue;
+            }
             match join_values(&values) {
                 Ok(value) => self.add(Key::Option(name.clone(), option), &value, marks),
                 Err(message) => {

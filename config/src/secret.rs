@@ -4,10 +4,11 @@
 //! all the same can say so. All names by which `etcstack-loader secrets` makes secrets are known
 //! here, those of UUIDs aside: a UUID names a secret, and most of them name something else.
 
+use crate::dialect::Dialect;
 use crate::variables::is_name;
 
 /// Anywhere in a name.
-const PARTS: [&str; 12] = [
+const PARTS: [&str; 13] = [
     "password",
     "passwd",
     "passphrase",
@@ -20,6 +21,7 @@ const PARTS: [&str; 12] = [
     "authkey",
     "cookie",
     "hash_path",
+    "sst_auth",
 ];
 /// As a word of a name, between `_`, `-` or dots.
 const WORDS: [&str; 10] =
@@ -34,6 +36,12 @@ pub fn is_secret_name(name: &str) -> bool {
     PARTS.iter().any(|part| name.contains(part))
         || is_connection(&name)
         || words.any(|word| WORDS.contains(&word))
+}
+
+/// Whether a file of this name is one secret. What is in a binary file nobody sees at a glance, and
+/// keystores are the most usual.
+pub fn is_secret_file(name: &str) -> bool {
+    is_secret_name(name) || Dialect::by_name(name) == Dialect::Binary
 }
 
 /// But not `connection_recycle_time`; several are numbered.

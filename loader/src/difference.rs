@@ -73,7 +73,7 @@ impl Difference {
 
 /// The file of a key, its name in there, and whether that is one of secrets.
 fn place(key: &str) -> (String, String, bool) {
-    use etcstack_config::secret::is_secret_name;
+    use etcstack_config::secret::{is_secret_file, is_secret_name};
     match Key::parse(key) {
         Ok(Key::Variable(name)) => {
             let secret = is_secret_name(&name);
@@ -83,7 +83,7 @@ fn place(key: &str) -> (String, String, bool) {
             (file.to_string(), option.to_string(), is_secret_name(&option.option))
         }
         Ok(Key::File(file)) => {
-            let secret = is_secret_name(&file.file);
+            let secret = is_secret_file(&file.file);
             (file.to_string(), "(text)".to_owned(), secret)
         }
         // No key of ours: nobody knows what it holds.

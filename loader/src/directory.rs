@@ -88,13 +88,12 @@ fn has_variables(dir: &Path) -> bool {
     dir.join(GENERAL).is_dir()
 }
 
-/// The one folder in it that has variables.
+/// A folder in it that has variables: the first one by name.
 fn below(dir: &Path) -> Option<PathBuf> {
     let children = std::fs::read_dir(dir).ok()?.filter_map(|child| Some(child.ok()?.path()));
     let is_passed_over =
         |path: &PathBuf| path.file_name().and_then(|name| name.to_str()).is_none_or(is_beside);
-    let mut found = children.filter(|path| !is_passed_over(path) && has_variables(path));
-    found.next().filter(|_| found.next().is_none())
+    children.filter(|path| !is_passed_over(path) && has_variables(path)).min()
 }
 
 /// The nearest of the folders around it that has variables: a role, a service or a file was named.

@@ -7,7 +7,7 @@ mod report;
 mod strange;
 
 use etcstack_config::key::Key;
-use etcstack_config::secret::{is_secret_name, looks_secret};
+use etcstack_config::secret::{is_secret_file, is_secret_name, looks_secret};
 use etcstack_store::{Expect, LOAD_MARK, Snapshot, Write};
 
 use crate::cli::NoteArgs;
@@ -27,10 +27,14 @@ pub(crate) const LOADING: &str = concat!(
 
 /// Whether a key holds a secret, by its name.
 pub(crate) fn is_secret_key(key: &str) -> bool {
+    // That of another cloud, if its prefix was forgotten.
+    if key.contains(&format!("/{DATA}")) {
+        return true;
+    }
     match Key::parse(key) {
         Ok(Key::Variable(name)) => is_secret_name(&name),
         Ok(Key::Option(_, option)) => is_secret_name(&option.option),
-        Ok(Key::File(file)) => is_secret_name(&file.file),
+        Ok(Key::File(file)) => is_secret_file(&file.file),
         // The data of releases holds all secrets; other records hold none.
         Ok(Key::System(_)) => key.starts_with(DATA),
         // Nobody knows what it holds.

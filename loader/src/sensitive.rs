@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use etcstack_config::Entries;
 use etcstack_config::key::{Key, variable_key};
-use etcstack_config::secret::{is_reference, is_secret_name, looks_secret};
+use etcstack_config::secret::{is_reference, is_secret_file, is_secret_name, looks_secret};
 use etcstack_config::validate::Catalogs;
 use etcstack_config::variables::references;
 
@@ -42,7 +42,7 @@ pub(crate) fn sensitive(states: &[&Entries], catalogs: Option<&Catalogs>) -> BTr
 fn is_secret(key: &str, catalogs: Option<&Catalogs>) -> Option<bool> {
     match Key::parse(key).ok()? {
         Key::Variable(name) => Some(is_secret_name(&name)),
-        Key::File(file) => Some(is_secret_name(&file.file)),
+        Key::File(file) => Some(is_secret_file(&file.file)),
         Key::Option(file, option) => {
             let section = option.section.as_deref().unwrap_or_default();
             let catalog = catalogs.and_then(|catalogs| catalogs.find(&file.service));

@@ -182,8 +182,8 @@ async fn a_directory_beside_the_one_that_is_meant() {
     let validate = format!("etcstack-loader validate {right}");
     assert!(ran.code == 65 && ran.err.contains("s.conf:1:8: neither"), "{ran:?}");
     assert_eq!(ran.err.matches(&validate).count(), 1, "{ran:?}");
-    // As in one without variables, in a folder that has some of another kind; and of two, nobody
-    // knows which.
+    // As in one without variables, in a folder that has some of another kind. Where there are two,
+    // neither is loaded as a role.
     for (name, text) in [
         ("general/list", ""),
         ("other/r/s/s.conf", "[x]\na = 1\nnonsense\n"),
@@ -191,9 +191,9 @@ async fn a_directory_beside_the_one_that_is_meant() {
     ] {
         write(&folder.path().join(name), text);
     }
-    for name in ["other", "up"] {
+    for (name, is_told) in [("other", false), ("up", true)] {
         let ran = loader(&[&["load", &path(&folder, name)], &store[..]].concat(), &[]).await;
-        assert!(!ran.err.contains("did you mean"), "{ran:?}");
+        assert_eq!((ran.code, ran.err.contains("did you mean")), (65, is_told), "{ran:?}");
     }
     assert_eq!(etcd.get("general/A").await, None);
 }

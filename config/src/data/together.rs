@@ -1,6 +1,7 @@
 //! What is wrong with keys only together: agents would refuse it, whatever a manifest says.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::{Datum, Marks};
 use crate::dialect::Dialect;
@@ -29,11 +30,13 @@ pub(super) fn check(
     }
     together.circles();
     let mut first_options: BTreeMap<FileName, &String> = BTreeMap::new();
+    let mut spelled = BTreeMap::new();
     for (key, datum, file, option) in options {
         let dialect = Dialect::by_name(&file.file);
         if dialect.grammar().is_some() {
-            together.filled_in(key, option, &datum.value, dialect);
+            together.filled_in(key, option.clone(), &datum.value, dialect);
         }
+        together.spelled_twice(key, &file, &option, dialect, &mut spelled);
         first_options.entry(file).or_insert(key);
     }
     for (key, file) in texts {
@@ -68,6 +71,35 @@ impl Together<'_> {
         let message = refused(key, option, value, dialect, &self.scope);
         if let (Some(message), Some(marks)) = (message, self.marks.get(key)) {
             self.findings.push(Finding::error(marks.line(0), Code::BadValue, message));
+        }
+    }
+
+    /// Two spellings of what is one option to the file's reader.
+    fn spelled_twice(
+        &mut self,
+        key: &str,
+        file: &FileName,
+        option: &OptionName,
+        dialect: Dialect,
+        spelled: &mut BTreeMap<(FileName, OptionName), String>,
+    ) {
+        let (Some(grammar), Some(marks)) = (dialect.grammar(), self.marks.get(key)) else { return };
+        let section = option.section.as_deref();
+        let normal = OptionName {
+            section: section.map(|section| grammar.normal_section(section).into_owned()),
+            option: grammar.normal_option(&option.option).into_owned(),
+        };
+        match spelled.entry((file.clone(), normal)) {
+            Entry::Vacant(entry) => _ = entry.insert(key.to_owned()),
+            Entry::Occupied(first) => {
+                let message = format!(
+                    "{} takes this for the same option as {}",
+                    grammar.reader(),
+                    first.get().escape_debug()
+                );
+                let finding = Finding::error(marks.key(), Code::Duplicate, message);
+                self.findings.push(finding.remedy("keep one of the two: agents refuse both"));
+            }
         }
     }
 
@@ -157,6 +189,22 @@ mod tests {
         let found = problems(&keys);
         assert!(found.starts_with("r/s/f.conf/x/y: the variables refer to one another"), "{found}");
         assert_eq!(found.lines().count(), 1, "{found}");
+    }
+
+    #[test]
+    fn two_spellings() {
+        let found = problems(&[
+            ("r/s/my.cnf/mysqld/bind-address", "x"),
+            ("r/s/my.cnf/mysqld/bind_address", "y"),
+            ("r/s/rsyncd.conf/m/max connections", "1"),
+            ("r/s/rsyncd.conf/m/MaxConnections", "1"),
+            ("r/s/s.conf/x/bind-address", "x"),
+            ("r/s/s.conf/x/bind_address", "y"),
+        ]);
+        let lines: Vec<_> = found.lines().collect();
+        assert_eq!(lines.len(), 2, "{found}");
+        assert!(lines[0].contains("the same option as r/s/my.cnf/mysqld/bind-address"), "{found}");
+        assert!(lines[1].contains("rsync takes this for the same option"), "{found}");
     }
 
     #[test]

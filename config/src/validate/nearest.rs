@@ -17,7 +17,12 @@ pub fn nearest<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> O
 /// Names of roles and services are made to differ a little, as `store1` and `nova-api` and
 /// `nova-api-metadata` do: only what is certainly a slip counts, of one letter, or two of eight.
 pub fn misspelt<'a>(written: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let most = if written.chars().count() < 8 { 1 } else { 2 };
+    // So short a name is as near to many that are meant.
+    let most = match written.chars().count() {
+        0..=3 => 0,
+        4..=7 => 1,
+        _ => 2,
+    };
     let near = |name: &'a str| {
         let distance = osa_distance(&fold(written), &fold(name));
         let is_by_design =
