@@ -250,10 +250,10 @@ impl Data {
                     self.add(parsed, value, marks);
                 }
                 Err(error) => {
-                    let key = key.escape_debug();
+                    // The line may be a part of a secret.
                     let message = format!(
-                        "\"{key}\" is not a key: {error} (a file two levels deep is a listing of \
-                         whole keys; an overlay stands at role/service/FILE)"
+                        "what stands before the = is not a key: {error} (a file two levels deep \
+                         is a listing of whole keys; an overlay stands at role/service/FILE)"
                     );
                     self.fault(place, Code::BadKey, message);
                 }
@@ -277,11 +277,8 @@ impl Data {
         for error in errors {
             self.fault(Place::position(path, error.line, error.column), Code::Syntax, error);
         }
-        for (line, directive) in document.directives() {
-            let message = format!(
-                "\"{}\" is no option; an overlay holds options only",
-                directive.escape_debug()
-            );
+        for (line, _) in document.directives() {
+            let message = "this is no option; an overlay holds options only";
             self.fault(Place::position(path, line, 1), Code::Syntax, message);
         }
         // By what the reader takes for the same; the first spelling counts.

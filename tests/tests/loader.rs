@@ -128,7 +128,7 @@ async fn all_mistakes_are_named_and_nothing_is_written() {
     for place in [
         "controller/s/s.conf:1:1: an option stands before the first [section]",
         "controller/s/s.conf:2:2: a section's line ends with ]",
-        "general/v:2:1: \"lower\" is not a key",
+        "general/v:2:1: what stands before the = is not a key",
         "general/v:3:1: there is no = in this line",
         "general/v:4:1: general/A has another value at",
         "general/v:1:1",

@@ -119,9 +119,11 @@ impl<'a> Document<'a> {
         edit: &Edit<'_>,
     ) -> Result<Vec<Splice<'a>>, Unwritable> {
         let last = places.len() - 1;
+        let spare = places.len().saturating_sub(edit.values.len());
+        let first = if self.grammar.last_counts() { spare } else { 0 };
         let mut splices = Vec::new();
         for (index, place) in places.iter().enumerate() {
-            let own = match edit.values.get(index..) {
+            let own = match index.checked_sub(first).and_then(|index| edit.values.get(index..)) {
                 Some(rest) if index == last => rest,
                 Some([first, ..]) => std::slice::from_ref(first),
                 _ => &[],

@@ -44,6 +44,12 @@ pub trait Grammar: Sync + fmt::Debug {
     /// Whether an option may have several values, one for each time that it stands in the file.
     fn repeats(&self) -> bool;
 
+    /// Whether of an option that stands several times the last one counts, wherever the others are.
+    /// Then it is the one that is kept.
+    fn last_counts(&self) -> bool {
+        false
+    }
+
     /// What stands before an option that is in a section; nothing where there are none.
     fn opening(&self) -> &'static str {
         "[section]\n"

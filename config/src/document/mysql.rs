@@ -69,6 +69,10 @@ impl Grammar for Mysql {
         check_option(option)
     }
 
+    fn last_counts(&self) -> bool {
+        true
+    }
+
     fn repeats(&self) -> bool {
         true
     }

@@ -47,6 +47,10 @@ impl Grammar for Plain {
         Ok(())
     }
 
+    fn last_counts(&self) -> bool {
+        true
+    }
+
     fn repeats(&self) -> bool {
         false
     }

@@ -64,6 +64,10 @@ impl Grammar for Rsync {
         Ok(())
     }
 
+    fn last_counts(&self) -> bool {
+        true
+    }
+
     fn repeats(&self) -> bool {
         false
     }

@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
-use crate::document::{Assignment, Document, Oslo, Value, normal_section, split_values};
+use crate::document::{
+    Assignment, Document, Grammar, Libvirt, Mysql, Oslo, Plain, Rsync, Value, normal_section,
+    split_values,
+};
 
 fn values(text: &str) -> Vec<Value> {
     split_values(text).into_iter().map(|lines| Value::from_lines(&Oslo, lines).unwrap()).collect()
@@ -49,6 +52,27 @@ fn an_option_that_occurs_more_than_once() {
     assert_eq!(set("[A]\na = 1\na = 2", "A", "a", "1"), "[A]\na = 1");
     // The place that goes was the last line, and open; the blank line before it goes with its end.
     assert_eq!(set("[A]\na:\n\na=", "A", "a", ""), "[A]\na:\n");
+}
+
+/// What stands between two occurrences may say otherwise: the one that counts is kept.
+#[test]
+fn the_last_one_where_that_counts() {
+    let set = |grammar: &'static dyn Grammar, text: &str, section, values: &[&str]| {
+        let mut document = Document::parse(grammar, text).unwrap();
+        let values: Vec<_> =
+            values.iter().map(|value| Value::from_lines(grammar, [*value]).unwrap()).collect();
+        document.set(section, "a", &values).unwrap();
+        document.to_string()
+    };
+    let text = "[m]\na = 1\n!include f\n[m]\na = 2\n";
+    assert_eq!(set(&Mysql, text, Some("m"), &["3"]), "[m]\n!include f\n[m]\na = 3\n");
+    assert_eq!(set(&Mysql, text, Some("m"), &["1", "3"]), text.replace('2', "3"));
+    let text = "[m]\na = 1\n&merge f\na = 2\n";
+    assert_eq!(set(&Rsync, text, Some("m"), &["3"]), "[m]\n&merge f\na = 3\n");
+    let text = "a = 1\ninclude f\na = 2\n";
+    assert_eq!(set(&Plain, text, None, &["3"]), "include f\na = 3\n");
+    let text = "a = 1\na = 2\n";
+    assert_eq!(set(&Libvirt, text, None, &["3"]), "a = 3\n");
 }
 
 #[test]

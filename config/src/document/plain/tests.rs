@@ -78,10 +78,10 @@ fn edits() {
         ("a = \u{a0}x\u{a0} # why\n", "a = 9 # why\n"),
         ("# a = 1\nb = 2\n", "a = 9\nb = 2\n"),
         ("## a = 1 is what most want\nb = 2\n\n", "## a = 1 is what most want\nb = 2\na = 9\n\n"),
-        ("a = 1\nb = 2\na = 3\n", "a = 9\nb = 2\n"),
+        ("a = 1\nb = 2\na = 3\n", "b = 2\na = 9\n"),
         // The last line goes, and the one before it keeps its end.
-        ("a = 1\nb = 2 \na = 3", "a = 9\nb = 2 \n"),
-        ("a = 1\nb = 2\na = 3", "a = 9\nb = 2"),
+        ("a = 1\nb = 2 \na = 3", "b = 2 \na = 9"),
+        ("a = 1\nb = 2\na = 3", "b = 2\na = 9"),
         ("b = 2\r\n", "b = 2\r\na = 9\r\n"),
         ("a = 9\n", "a = 9\n"),
         ("a = '9'\n", "a = '9'\n"),

@@ -69,7 +69,7 @@ fn edits_of_a_module() {
         ("x = 1\n", "x = 1\n\n[m]\na b = 9\n"),
         ("[ M ]\n  A B=1\n", "[ M ]\n  A B=9\n"),
         ("[m]\nab = x \\\n  y\n# c\n", "[m]\nab = 9\n# c\n"),
-        ("[m]\nab = 1\n[n]\n[m]\nAB = 2\n", "[m]\nab = 9\n[n]\n[m]\n"),
+        ("[m]\nab = 1\n[n]\n[m]\nAB = 2\n", "[m]\n[n]\n[m]\nAB = 9\n"),
         ("[m]\nx = 1\n\n&include y\n", "[m]\nx = 1\na b = 9\n\n&include y\n"),
         ("[m]\n#\tA b=1\nx = 1\n", "[m]\n\tA b=9\nx = 1\n"),
         ("[m]\n# a b = 1\n", "[m]\na b = 9\n"),
@@ -77,7 +77,7 @@ fn edits_of_a_module() {
         ("[m]\nx = 1\n&merge y\n", "[m]\nx = 1\n&merge y\na b = 9\n"),
         ("a b = 1\n[m]\n", "a b = 1\n[m]\na b = 9\n"),
         ("[m]\na b = 9 \n", "[m]\na b = 9 \n"),
-        ("[m]\na b = 1\nx = 2 \\\n\nab = 3", "[m]\na b = 9\nx = 2 \\\n\n"),
+        ("[m]\na b = 1\nx = 2 \\\n\nab = 3", "[m]\nx = 2 \\\n\nab = 9"),
     ] {
         assert_eq!(set(text, Some("m"), "a b", "9"), expected, "{text:?}");
     }
