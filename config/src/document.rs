@@ -16,6 +16,7 @@ mod value;
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use thiserror::Error;
 
@@ -33,6 +34,8 @@ pub use value::{Unwritable, Value, check_number, join_values, split_values};
 #[derive(Clone, Debug)]
 pub struct Document<'a> {
     grammar: &'static dyn Grammar,
+    /// What was read.
+    source: &'a str,
     lines: Vec<Line<'a>>,
 }
 
@@ -51,7 +54,7 @@ pub struct SyntaxError {
 /// One line and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
-    /// Without its end.
+    /// Without its end. A slice of what was read has just this end there; all else is owned.
     text: Cow<'a, str>,
     /// `\n`, `\r\n`, `\r`, or nothing at the end of the file.
     end: &'static str,
@@ -104,11 +107,21 @@ impl Line<'_> {
         }
     }
 
+    /// Gives the line another end.
+    fn end_with(&mut self, end: &'static str) {
+        self.end = end;
+        self.text = std::mem::take(&mut self.text).into_owned().into();
+    }
+
     /// The column where a part of this line starts, counted in characters from 1.
     fn column(&self, part: &str) -> usize {
-        let offset = (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize);
-        1 + self.text.get(..offset).unwrap_or(&self.text).chars().count()
+        1 + self.text.get(..offset(&self.text, part)).unwrap_or(&self.text).chars().count()
     }
+}
+
+/// Where a part of a text starts in it, in bytes.
+fn offset(text: &str, part: &str) -> usize {
+    (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
 }
 
 /// An option as its reader reads it.
@@ -133,7 +146,7 @@ pub struct Assignment<'a> {
 impl<'a> Document<'a> {
     /// A document without lines.
     pub fn empty(grammar: &'static dyn Grammar) -> Self {
-        Self { grammar, lines: Vec::new() }
+        Self { grammar, source: "", lines: Vec::new() }
     }
 
     /// Reads a document, or says all that is wrong with it.
@@ -148,7 +161,7 @@ impl<'a> Document<'a> {
         text: &'a str,
     ) -> (Self, Vec<SyntaxError>) {
         let (lines, errors) = grammar.lines(text);
-        (Self { grammar, lines }, errors)
+        (Self { grammar, source: text, lines }, errors)
     }
 
     /// The names of all sections, spelled as in the file, also of those without options.
@@ -198,6 +211,36 @@ impl<'a> Document<'a> {
         found
     }
 
+    /// The whole text. Lines that stand together in what was read are copied together.
+    pub fn text(&self) -> String {
+        // Edits make it a little longer, if anything.
+        let mut text = String::with_capacity(self.source.len() + self.source.len() / 8);
+        let mut run = 0..0;
+        for line in &self.lines {
+            match self.place(line) {
+                Some(place) if place.start == run.end => run.end = place.end,
+                Some(place) => {
+                    text.push_str(&self.source[run]);
+                    run = place;
+                }
+                None => {
+                    text.push_str(&self.source[std::mem::take(&mut run)]);
+                    text.push_str(&line.text);
+                    text.push_str(line.end);
+                }
+            }
+        }
+        text.push_str(&self.source[run]);
+        text
+    }
+
+    /// Where a line stands in what was read, its end included.
+    fn place(&self, line: &Line<'_>) -> Option<Range<usize>> {
+        let Cow::Borrowed(text) = line.text else { return None };
+        let start = offset(self.source, text);
+        Some(start..start + text.len() + line.end.len())
+    }
+
     /// Behind the last line of the option that starts on this one.
     fn end_of_option(&self, start: usize) -> usize {
         let belongs = |line: &&Line<'_>| matches!(line.kind, Kind::Continuation | Kind::Aside);
@@ -207,10 +250,6 @@ impl<'a> Document<'a> {
 
 impl fmt::Display for Document<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.lines {
-            f.write_str(&line.text)?;
-            f.write_str(line.end)?;
-        }
-        Ok(())
+        f.write_str(&self.text())
     }
 }

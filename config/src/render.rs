@@ -129,7 +129,7 @@ fn render_options(
         let (_, sourced, _, used) = &wanted[number];
         problems.0.push(Problem::key(&sourced.key, unwritable(why, used)));
     }
-    problems.or_ok(document.to_string())
+    problems.or_ok(document.text())
 }
 
 fn default_document<'a>(
@@ -158,25 +158,34 @@ fn winners<'a>(
     grammar: &dyn Grammar,
     options: &'a BTreeMap<OptionName, Sourced>,
 ) -> (Vec<(&'a OptionName, &'a Sourced)>, Vec<Problem>) {
-    let mut problems = Vec::new();
-    let mut winners: BTreeMap<_, (&OptionName, &Sourced)> = BTreeMap::new();
-    for (name, sourced) in options {
+    let normal = |(name, sourced): (&'a OptionName, &'a Sourced)| {
         let section = name.section.as_deref().map(|section| grammar.normal_section(section));
-        let same = (section, grammar.normal_option(&name.option));
-        match winners.get(&same) {
-            Some((_, earlier)) if earlier.layer == sourced.layer => {
-                problems.push(Problem::key(
-                    &sourced.key,
-                    format!("this is the same option as {}; delete one of the two", earlier.key),
-                ));
+        ((section, grammar.normal_option(&name.option)), (name, sourced))
+    };
+    let mut sorted: Vec<_> = options.iter().map(normal).collect();
+    // Most are in order already. Those that are the same stay in the order of their keys.
+    sorted.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut problems = Vec::new();
+    let mut winners: Vec<(&OptionName, &Sourced)> = Vec::with_capacity(sorted.len());
+    for same in sorted.chunk_by(|(one, _), (other, _)| one == other) {
+        let mut all = same.iter().map(|(_, winner)| *winner);
+        let Some(mut winner) = all.next() else { continue };
+        for other in all {
+            if other.1.layer == winner.1.layer {
+                problems.push(the_same(other.1, winner.1));
             }
-            Some((_, earlier)) if earlier.layer > sourced.layer => {}
-            _ => {
-                winners.insert(same, (name, sourced));
+            if other.1.layer > winner.1.layer {
+                winner = other;
             }
         }
+        winners.push(winner);
     }
-    (winners.into_values().collect(), problems)
+    (winners, problems)
+}
+
+fn the_same(sourced: &Sourced, earlier: &Sourced) -> Problem {
+    let message = format!("this is the same option as {}; delete one of the two", earlier.key);
+    Problem::key(&sourced.key, message)
 }
 
 /// What a key holds, filled in, as the values of an option, and the variables in them. The message

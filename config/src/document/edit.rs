@@ -1,8 +1,10 @@
 //! Setting options and leaving everything else alone.
 
+mod commented;
 mod survey;
 mod written;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{Document, Kind, Line, Unwritable, Value};
@@ -45,7 +47,8 @@ impl<'a> Document<'a> {
         let survey = Survey::of(self, edits);
         let mut refused = Vec::new();
         let mut splices: Vec<Splice<'a>> = Vec::new();
-        let mut new: Vec<(usize, &str, Vec<Line<'a>>)> = Vec::new();
+        // By their numbers, which go by the first edit of each.
+        let mut new: BTreeMap<usize, (&str, Vec<Line<'a>>)> = BTreeMap::new();
         for (number, (edit, found)) in edits.iter().zip(&survey.options).enumerate() {
             let others = || self.others(edit, edits);
             if let Err(why) = self.grammar.check_place(edit, &others) {
@@ -55,20 +58,18 @@ impl<'a> Document<'a> {
             let end = survey.sections[found.section].end;
             let result = if let (true, None, Some(name)) = (found.is_nowhere(), end, edit.section) {
                 let lines = self.written(edit.option, edit.values, &new_prefix(edit.option), "");
-                lines.map(|lines| match new.iter_mut().find(|new| new.0 == found.section) {
-                    Some((_, _, section)) => section.extend(lines),
-                    None => new.push((found.section, name, lines)),
+                lines.map(|lines| {
+                    new.entry(found.section).or_insert((name, Vec::new())).1.extend(lines);
                 })
             } else {
-                let own = self.splices(edit, found, end.unwrap_or(self.lines.len()));
-                own.map(|own| splices.extend(own))
+                self.splice(edit, found, end.unwrap_or(self.lines.len()), &mut splices)
             };
             if let Err(why) = result {
                 refused.push((number, why));
             }
         }
         if refused.is_empty() {
-            self.apply(splices, new.into_iter().map(|(_, name, lines)| (name, lines)));
+            self.apply(splices, new.into_values());
         }
         refused
     }
@@ -94,22 +95,24 @@ impl<'a> Document<'a> {
     }
 
     /// What an option calls for that stands somewhere, or goes to the end of its section.
-    fn splices(
+    fn splice(
         &self,
         edit: &Edit<'_>,
         found: &Found,
         end: usize,
-    ) -> Result<Vec<Splice<'a>>, Unwritable> {
+        splices: &mut Vec<Splice<'a>>,
+    ) -> Result<(), Unwritable> {
         if !found.places.is_empty() {
-            return self.replace(&found.places, edit);
+            return self.replace(&found.places, edit, splices);
         }
         let (place, prefix) = match found.commented_default() {
             Some(line) => (line..line + 1, self.uncommented_prefix(&self.lines[line].text)),
-            None => (end..end, new_prefix(edit.option)),
+            None => (end..end, new_prefix(edit.option).into()),
         };
         let indent = self.grammar.indent(&self.lines, place.start);
-        let prefix = if indent.is_empty() { prefix } else { format!("{indent}{prefix}") };
-        Ok(vec![(place, self.written(edit.option, edit.values, &prefix, "")?)])
+        let prefix = if indent.is_empty() { prefix } else { format!("{indent}{prefix}").into() };
+        splices.push((place, self.written(edit.option, edit.values, &prefix, "")?));
+        Ok(())
     }
 
     /// Writes one value over each occurrence; more values follow the last, spare places go.
@@ -117,11 +120,11 @@ impl<'a> Document<'a> {
         &self,
         places: &[Range<usize>],
         edit: &Edit<'_>,
-    ) -> Result<Vec<Splice<'a>>, Unwritable> {
+        splices: &mut Vec<Splice<'a>>,
+    ) -> Result<(), Unwritable> {
         let last = places.len() - 1;
         let spare = places.len().saturating_sub(edit.values.len());
         let first = if self.grammar.last_counts() { spare } else { 0 };
-        let mut splices = Vec::new();
         for (index, place) in places.iter().enumerate() {
             let own = match index.checked_sub(first).and_then(|index| edit.values.get(index..)) {
                 Some(rest) if index == last => rest,
@@ -145,7 +148,7 @@ impl<'a> Document<'a> {
                 }
             }
         }
-        Ok(splices)
+        Ok(())
     }
 
     /// Puts lines in the place of others, and new sections at the end. A last line without its end
@@ -156,7 +159,7 @@ impl<'a> Document<'a> {
         sections: impl Iterator<Item = (&'n str, Vec<Line<'a>>)>,
     ) {
         let is_open = self.lines.last().is_some_and(|line| line.end.is_empty());
-        let usual_end = self.usual_end();
+        let end = self.usual_end();
         // Most options take the place of their commented defaults, which moves nothing.
         splices.retain_mut(|(place, new)| {
             let fits = place.len() == new.len();
@@ -165,34 +168,53 @@ impl<'a> Document<'a> {
             }
             !fits
         });
+        if !splices.is_empty() {
+            self.move_lines(splices);
+        }
+        for (name, new) in sections {
+            self.push_section(name, new, end);
+        }
+        if is_open {
+            self.keep_open(end);
+        }
+    }
+
+    /// Puts lines in the place of others, where they are more or fewer.
+    fn move_lines(&mut self, mut splices: Vec<Splice<'a>>) {
         // What goes to the same place keeps its order.
         splices.sort_by_key(|(place, _)| place.start);
+        let more: usize = splices.iter().map(|(_, new)| new.len()).sum();
         let mut old = std::mem::take(&mut self.lines).into_iter();
-        let mut lines = Vec::with_capacity(old.len() + splices.len());
+        self.lines.reserve(old.len() + more);
         let mut at = 0;
         for (place, new) in splices {
-            lines.extend(old.by_ref().take(place.start - at));
+            self.lines.extend(old.by_ref().take(place.start - at));
             old.by_ref().take(place.len()).for_each(drop);
-            lines.extend(new);
+            self.lines.extend(new);
             at = place.end;
         }
-        lines.extend(old);
-        for (name, new) in sections {
-            let line = |text: String, kind| Line { text: text.into(), end: usual_end, kind };
-            if lines.last().is_some_and(|line: &Line<'_>| line.kind != Kind::Blank) {
-                lines.push(line(String::new(), Kind::Blank));
-            }
-            lines.push(line(format!("[{name}]"), Kind::Section { name: (1, 1 + name.len()) }));
-            lines.extend(new);
+        self.lines.extend(old);
+    }
+
+    fn push_section(&mut self, name: &str, options: Vec<Line<'a>>, end: &'static str) {
+        let line = |text: String, kind| Line { text: text.into(), end, kind };
+        if self.lines.last().is_some_and(|line| line.kind != Kind::Blank) {
+            self.lines.push(line(String::new(), Kind::Blank));
         }
-        let is_last_open = lines.last().is_some_and(|line| line.end.is_empty());
-        for line in lines.iter_mut().filter(|line| line.end.is_empty()) {
-            line.end = usual_end;
+        let header = Kind::Section { name: (1, 1 + name.len()) };
+        self.lines.push(line(format!("[{name}]"), header));
+        self.lines.extend(options);
+    }
+
+    /// Leaves the last line without its end, and no other, in a file that was so.
+    fn keep_open(&mut self, end: &'static str) {
+        let is_last_open = self.lines.last().is_some_and(|line| line.end.is_empty());
+        for line in self.lines.iter_mut().filter(|line| line.end.is_empty()) {
+            line.end_with(end);
         }
-        self.lines = lines;
-        if is_open && (is_last_open || self.may_end_openly()) {
+        if is_last_open || self.may_end_openly() {
             if let Some(last) = self.lines.last_mut() {
-                last.end = "";
+                last.end_with("");
             }
             // A blank line without its end is none.
             self.lines.pop_if(|last| last.text.is_empty());
@@ -202,7 +224,7 @@ impl<'a> Document<'a> {
     /// Whether the file may end without the end of its last line: for some readers, blanks there
     /// would be a part of the value then.
     fn may_end_openly(&self) -> bool {
-        let text = self.to_string();
+        let text = self.text();
         let end = self.lines.last().map_or("", |line| line.end);
         self.grammar.lines(text.strip_suffix(end).unwrap_or(&text)).1.is_empty()
     }

@@ -122,17 +122,18 @@ pub trait Grammar: Sync + fmt::Debug {
         ""
     }
 
-    /// A value, given by its lines, as it stands in the file behind an option's name and separator.
-    fn written(&self, prefix: &str, lines: &[String]) -> String {
+    /// Appends a value, given by its lines, as it stands in the file behind an option's name and
+    /// separator.
+    fn write(&self, out: &mut String, prefix: &str, lines: &[String]) {
         let mut lines = lines.iter();
         let first = lines.next().map(|line| self.first_line(line)).unwrap_or_default();
-        let mut written = format!("{}{first}", self.head(prefix, &first));
+        out.push_str(self.head(prefix, &first));
+        out.push_str(&first);
         for line in lines {
-            written.push('\n');
-            written.push_str(self.indent_more(prefix));
-            written.push_str(&self.other_line(line));
+            out.push('\n');
+            out.push_str(self.indent_more(prefix));
+            out.push_str(&self.other_line(line));
         }
-        written
     }
 
     /// The first line of a value as it stands behind the separator. An empty one takes the blank

@@ -118,13 +118,15 @@ impl Grammar for Mysql {
     }
 
     /// An option without a value takes no separator either.
-    fn written(&self, prefix: &str, lines: &[String]) -> String {
+    fn write(&self, out: &mut String, prefix: &str, lines: &[String]) {
         let value = lines.join("\n");
         if value.is_empty() {
             let name = prefix.split('=').next().unwrap_or(prefix);
-            return name.trim_end_matches(is_blank).to_owned();
+            out.push_str(name.trim_end_matches(is_blank));
+        } else {
+            out.push_str(prefix);
+            out.push_str(&quoted(&value));
         }
-        format!("{prefix}{}", quoted(&value))
     }
 
     fn push_text(

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::value::{check_indented, split_lines, strip, strip_end};
+use super::value::{check_indented, split_lines, strip, strip_end, strip_start, usual_lines};
 use super::{Grammar, Kind, Line, SyntaxError, Unwritable};
 
 /// oslo.config's dialect of INI.
@@ -21,7 +21,7 @@ impl Grammar for Oslo {
     }
 
     fn normal_section<'n>(&self, section: &'n str) -> Cow<'n, str> {
-        normal_section(section).into()
+        normal(section)
     }
 
     fn is_section(&self, section: &str, normal: &str) -> bool {
@@ -92,7 +92,7 @@ impl Grammar for Oslo {
 fn lines(text: &str) -> (Vec<Line<'_>>, Vec<SyntaxError>) {
     let mut reader = Reader { section: false, option: false };
     let mut errors = Vec::new();
-    let mut lines = Vec::new();
+    let mut lines = Vec::with_capacity(usual_lines(text));
     for (index, (text, end)) in split_lines(text).enumerate() {
         let kind = reader.kind(text, index == 0).unwrap_or_else(|(column, message)| {
             errors.push(SyntaxError { line: index + 1, column, message });
@@ -113,6 +113,10 @@ struct Reader {
 
 impl Reader {
     fn kind(&mut self, text: &str, first: bool) -> Result<Kind, (usize, &'static str)> {
+        // Nearly all lines of a default file, which this is to pass over quickly.
+        if let Some(b'#' | b';') = text.as_bytes().first() {
+            return Ok(Kind::Comment);
+        }
         let line = strip_end(text);
         if first && line.starts_with('\u{feff}') {
             return Err((
@@ -126,7 +130,6 @@ impl Reader {
             Some(b' ' | b'\t') => {
                 Err((1, "an indented line continues an option, and none stands before it"))
             }
-            Some(b'#' | b';') => Ok(Kind::Comment),
             Some(b'[') => self.header(line),
             Some(_) => self.option(line),
         }
@@ -152,15 +155,15 @@ impl Reader {
                 "neither an option (name = value), nor a [section], nor a # comment",
             ));
         };
-        let name = strip(&line[..separator]);
+        let name = strip_start(&line[..separator]);
+        let start = separator - name.len();
+        let name = strip_end(name);
         if name.is_empty() {
             return Err((1, "the option's name is missing before the separator"));
         }
         if !self.section {
             return Err((1, "an option stands before the first [section]"));
         }
-        // The first separator is behind the name, so what is found is the name itself.
-        let start = line.find(name).unwrap_or_default();
         let name = (start, start + name.len());
         Ok(Kind::Option { name, value: (separator + 1, line.len()) })
     }
@@ -182,7 +185,17 @@ fn unquote(text: &str) -> &str {
 
 /// The section as oslo.config compares it: in lower case, except `DEFAULT`.
 pub fn normal_section(section: &str) -> String {
-    if section == "DEFAULT" { section.to_owned() } else { section.to_lowercase() }
+    normal(section).into_owned()
+}
+
+/// The same, without a text of its own where there is nothing to change.
+fn normal(section: &str) -> Cow<'_, str> {
+    let is_normal = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    if section == "DEFAULT" || section.bytes().all(is_normal) {
+        section.into()
+    } else {
+        section.to_lowercase().into()
+    }
 }
 
 /// Whether a section is the one of this normal form, without making its own.

@@ -57,7 +57,7 @@ impl Value {
     /// follows on the last one.
     pub(crate) fn write(&self, out: &mut String, grammar: &dyn Grammar, around: (&str, &str)) {
         let (prefix, suffix) = around;
-        out.push_str(&grammar.written(prefix, &self.lines));
+        grammar.write(out, prefix, &self.lines);
         out.push_str(suffix);
     }
 }
@@ -131,6 +131,11 @@ pub fn join_values(values: &[String]) -> Result<String, &'static str> {
     Ok(joined)
 }
 
+/// About how many lines a text has: those of OpenStack's default files are a little longer.
+pub(super) fn usual_lines(text: &str) -> usize {
+    2 + text.len() / 32
+}
+
 /// Python's universal newlines: `\n`, `\r\n` and a bare `\r` each end a line.
 pub(super) fn split_lines(text: &str) -> impl Iterator<Item = (&str, &'static str)> {
     let mut rest = text;
@@ -140,7 +145,12 @@ pub(super) fn split_lines(text: &str) -> impl Iterator<Item = (&str, &'static st
         }
         let length = memchr2(b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
         let (line, after) = rest.split_at(length);
-        let end = ["\r\n", "\n", "\r"].into_iter().find(|end| after.starts_with(end)).unwrap_or("");
+        let end = match after.as_bytes() {
+            [b'\n', ..] => "\n",
+            [b'\r', b'\n', ..] => "\r\n",
+            [b'\r', ..] => "\r",
+            _ => "",
+        };
         rest = &after[end.len()..];
         Some((line, end))
     })

@@ -1,17 +1,20 @@
 //! One pass over a document: where everything stands that an edit needs.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::super::{Document, Grammar, Kind, Line};
+use super::super::{Document, Kind, Line};
 use super::Edit;
+use super::commented::Commented;
 
 /// Where things stand.
-pub(super) struct Survey {
+pub(super) struct Survey<'e> {
     /// Of each edit, in their order.
     pub(super) options: Vec<Found>,
     /// Of each section that an edit is for.
-    pub(super) sections: Vec<Section>,
+    pub(super) sections: Vec<Section<'e>>,
+    commented: Commented,
 }
 
 /// Where an option stands.
@@ -38,15 +41,15 @@ impl Found {
 }
 
 /// Where a section stands.
-pub(super) struct Section {
+pub(super) struct Section<'e> {
     /// Where a new option goes; `None` where there is no such section.
     pub(super) end: Option<usize>,
     /// The edits, by the option's normal form.
-    edits: HashMap<String, usize>,
+    edits: BTreeMap<Cow<'e, str>, usize>,
 }
 
-impl Survey {
-    pub(super) fn of(document: &Document<'_>, edits: &[Edit<'_>]) -> Self {
+impl<'e> Survey<'e> {
+    pub(super) fn of(document: &Document<'_>, edits: &[Edit<'e>]) -> Self {
         let (mut survey, numbers) = Self::wanted(document, edits);
         let mut section = numbers.get(&None).copied();
         let mut start = 0;
@@ -59,25 +62,22 @@ impl Survey {
                 if !is_closed {
                     survey.end(document, section, start..index);
                 }
-                let normal = document.grammar.normal_section(name).into_owned();
-                section = numbers.get(&Some(normal)).copied();
+                section = numbers.get(&Some(document.grammar.normal_section(name))).copied();
                 start = index + 1;
                 (is_commented_out, is_closed) = (false, false);
-            } else if let Some(number) = section {
-                match line.kind {
-                    Kind::Option { .. } => survey.option(document, number, index, line),
-                    Kind::Comment if is_header(&line.text) => is_commented_out = true,
-                    Kind::Comment if !is_commented_out => {
-                        survey.comment(document, number, index, line);
-                    }
-                    Kind::Directive
-                        if !is_closed && document.grammar.closes_section(&line.text) =>
-                    {
-                        survey.end(document, section, start..index);
-                        is_closed = true;
-                    }
-                    _ => {}
+                continue;
+            }
+            let Some(number) = section else { continue };
+            match line.kind {
+                Kind::Comment if is_commented_out => {}
+                Kind::Comment if is_header(&line.text) => is_commented_out = true,
+                Kind::Comment => survey.comment(document, number, index, line),
+                Kind::Option { .. } => survey.option(document, number, index, line),
+                Kind::Directive if !is_closed && document.grammar.closes_section(&line.text) => {
+                    survey.end(document, section, start..index);
+                    is_closed = true;
                 }
+                _ => {}
             }
         }
         if !is_closed {
@@ -89,18 +89,19 @@ impl Survey {
     /// What the edits look for, and the numbers of the sections.
     fn wanted(
         document: &Document<'_>,
-        edits: &[Edit<'_>],
-    ) -> (Self, HashMap<Option<String>, usize>) {
-        let mut survey = Self { options: Vec::new(), sections: Vec::new() };
-        let mut numbers = HashMap::new();
+        edits: &[Edit<'e>],
+    ) -> (Self, BTreeMap<Option<Cow<'e, str>>, usize>) {
+        let commented = Commented::of(document.grammar);
+        let mut survey = Self { options: Vec::new(), sections: Vec::new(), commented };
+        let mut numbers = BTreeMap::new();
         for (index, edit) in edits.iter().enumerate() {
-            let name = edit.section.map(|name| document.grammar.normal_section(name).into_owned());
+            let name = edit.section.map(|name| document.grammar.normal_section(name));
             let count = survey.sections.len();
             let number = *numbers.entry(name).or_insert(count);
             if number == count {
-                survey.sections.push(Section { end: None, edits: HashMap::new() });
+                survey.sections.push(Section { end: None, edits: BTreeMap::new() });
             }
-            let option = document.grammar.normal_option(edit.option).into_owned();
+            let option = document.grammar.normal_option(edit.option);
             survey.sections[number].edits.insert(option, index);
             survey.options.push(Found { section: number, ..Found::default() });
         }
@@ -117,8 +118,7 @@ impl Survey {
 
     /// Takes note of `#option = default`. The generator writes no blank after the `#`, people do.
     fn comment(&mut self, document: &Document<'_>, section: usize, index: usize, line: &Line<'_>) {
-        let grammar = document.grammar;
-        let Some(name) = commented_name(&line.text, grammar) else { return };
+        let Some(name) = self.commented.name(&line.text) else { return };
         let name = document.grammar.normal_option(name);
         let Some(&edit) = self.sections[section].edits.get(name.as_ref()) else { return };
         let found = &mut self.options[edit];
@@ -154,33 +154,6 @@ fn is_header(comment: &str) -> bool {
     let bytes = comment.as_bytes();
     let start = 1 + usize::from(bytes.get(1) == Some(&b' '));
     bytes.get(start) == Some(&b'[') && comment.trim_end().ends_with(']')
-}
-
-/// The option of a comment `#name = default`; `None` where the comment is something else. Most of a
-/// file is prose, so that this looks no further than it has to.
-fn commented_name<'c>(comment: &'c str, grammar: &dyn Grammar) -> Option<&'c str> {
-    let bytes = comment.as_bytes();
-    if bytes.first() != Some(&b'#') {
-        return None;
-    }
-    let separators = grammar.separators();
-    let is_separator = |byte: u8| separators.contains(&char::from(byte));
-    let start = 1 + usize::from(bytes.get(1) == Some(&b' '));
-    let ends = |byte: &u8| byte.is_ascii_whitespace() || is_separator(*byte);
-    let end = bytes.get(start..)?.iter().position(ends).map_or(bytes.len(), |at| start + at);
-    let separator = bytes[end..].iter().find(|byte| !byte.is_ascii_whitespace());
-    let is_one_word = end > start && separator.is_none_or(|byte| is_separator(*byte));
-    if bytes.get(start) == Some(&b'#') {
-        None
-    } else if is_one_word {
-        comment.get(start..end).filter(|_| separator.is_some() || grammar.stands_alone())
-    } else if grammar.is_commented_name("two words") {
-        let text = comment.get(start..)?;
-        let name = text.get(..text.find(separators)?)?.trim_end();
-        Some(name).filter(|name| !name.is_empty() && grammar.is_commented_name(name))
-    } else {
-        None
-    }
 }
 
 /// Whether a comment with a blank after its `#` is a sentence about an option, not its default.

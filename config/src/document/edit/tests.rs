@@ -54,6 +54,21 @@ fn an_option_that_occurs_more_than_once() {
     assert_eq!(set("[A]\na:\n\na=", "A", "a", ""), "[A]\na:\n");
 }
 
+/// What is printed goes by the lines as they are now, not as they were read.
+#[test]
+fn an_end_that_went_and_came_back() {
+    let mut document = Document::parse(&Oslo, "[A]\na = 1\nb = 1\r\na = 2").unwrap();
+    for (option, value, expected) in [
+        ("a", "1", "[A]\na = 1\nb = 1"),
+        ("c", "1", "[A]\na = 1\nb = 1\nc = 1"),
+        ("c", "1\n2", "[A]\na = 1\nb = 1\nc = 1\nc = 2"),
+        ("b", "2", "[A]\na = 1\nb = 2\nc = 1\nc = 2"),
+    ] {
+        document.set(Some("A"), option, &values(value)).unwrap();
+        assert_eq!(document.to_string(), expected);
+    }
+}
+
 /// What stands between two occurrences may say otherwise: the one that counts is kept.
 #[test]
 fn the_last_one_where_that_counts() {

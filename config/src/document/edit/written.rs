@@ -1,7 +1,9 @@
 //! The lines of a value, behind what stands before it.
 
+use std::borrow::Cow;
+
 use super::super::value::strip_end;
-use super::super::{Document, Kind, Line, Unwritable, Value};
+use super::super::{Document, Kind, Line, Unwritable, Value, offset};
 
 impl<'a> Document<'a> {
     /// The lines of an option's values, as the reader takes them; the first one stands between what
@@ -19,7 +21,8 @@ impl<'a> Document<'a> {
         let mut lines = Vec::with_capacity(values.len());
         for (index, value) in values.iter().enumerate() {
             let around = if index == 0 { (prefix, suffix) } else { (own.as_str(), "") };
-            let mut text = opening.to_owned();
+            let mut text = String::with_capacity(opening.len() + USUAL_LENGTH);
+            text.push_str(opening);
             value.write(&mut text, self.grammar, around);
             let (read, errors) = self.grammar.lines(&text);
             let read = read.get(usize::from(!opening.is_empty())..).unwrap_or_default();
@@ -60,7 +63,7 @@ impl<'a> Document<'a> {
             // It stands without a separator.
             new_prefix(&text[..start])
         } else {
-            self.prefix(text, start, end)
+            self.prefix(text, start, end).into_owned()
         };
         let suffix = if strip_end(&text[end..]).is_empty() { "" } else { &text[end..] };
         let blanks = if suffix.is_empty() { "" } else { self.end_blanks(&text[start..end]) };
@@ -68,32 +71,34 @@ impl<'a> Document<'a> {
     }
 
     /// `#name = default` without its `#` and default.
-    pub(super) fn uncommented_prefix(&self, comment: &str) -> String {
+    pub(super) fn uncommented_prefix<'c>(&self, comment: &'c str) -> Cow<'c, str> {
         let text = comment.trim_start_matches(['#', ' ']);
-        match text.find(self.grammar.separators()) {
+        let separators = self.grammar.separators();
+        match text.bytes().position(|byte| separators.contains(&char::from(byte))) {
             Some(separator) => self.prefix(text, separator + 1, text.len()),
-            None => new_prefix(text.trim_end()),
+            None => new_prefix(text.trim_end()).into(),
         }
     }
 
     /// Name and separator up to the value, with a blank after the separator if one has none to
     /// copy.
-    fn prefix(&self, text: &str, start: usize, end: usize) -> String {
+    fn prefix<'t>(&self, text: &'t str, start: usize, end: usize) -> Cow<'t, str> {
         let value = self.grammar.strip(&text[start..end]);
         if value.is_empty() {
-            return format!("{} ", &text[..start]);
+            return format!("{} ", &text[..start]).into();
         }
-        let blanks = text[start..end].find(value).unwrap_or(0);
-        text[..start + blanks].to_owned()
+        text[..offset(text, value)].into()
     }
 
     /// The blanks between a value and what follows it.
     fn end_blanks<'t>(&self, text: &'t str) -> &'t str {
         let value = self.grammar.strip(text);
-        let start = text.find(value).unwrap_or(0);
-        &text[start + value.len()..]
+        &text[offset(text, value) + value.len()..]
     }
 }
+
+/// Of an option's line, in bytes.
+const USUAL_LENGTH: usize = 64;
 
 /// Never seen, as long as a grammar keeps its word.
 const NOT_READ_BACK: Unwritable = Unwritable::Other("its reader would read something else");
