@@ -107,6 +107,11 @@ samples: prepare ## Edit the real default files of all services (RELEASE=2026.1)
 	ETCSTACK_SAMPLES=$(CURDIR)/target/samples/$(CATALOG_RELEASE) \
 	  cargo test --locked -p etcstack-tests --test oslo -- --ignored --nocapture of_all_services
 
+.PHONY: validator
+validator: prepare ## Hold validate against oslo-config-validator for all services (RELEASE=2026.1)
+	ETCSTACK_TEST_VENV=$$(bootstrap-data/catalog/environment.sh "$(CATALOG_RELEASE)") \
+	  cargo test --locked -p etcstack-tests --test validator -- --ignored --nocapture
+
 .PHONY: clean
 clean: ## Remove what was built; the cache of OpenStack packages stays
 	cargo clean

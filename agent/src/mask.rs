@@ -7,7 +7,7 @@ use etcstack_config::Entries;
 use etcstack_config::catalog::Catalog;
 use etcstack_config::key::{Key, OptionName};
 use etcstack_config::secret::{is_secret_file, is_secret_name};
-use etcstack_config::variables::Scope;
+use etcstack_config::variables::{Scope, json_string};
 
 /// Shorter ones stand in too many lines by chance.
 const SHORTEST: usize = 4;
@@ -47,6 +47,7 @@ impl Mask {
         }
         let environment = scope.environment.iter().filter(|(name, _)| is_secret_name(name));
         secrets.extend(environment.map(|(_, value)| value.clone()));
+        secrets.extend(secrets.iter().filter_map(|secret| escaped(secret)).collect::<Vec<_>>());
         secrets.retain(|secret| secret.len() >= SHORTEST);
         // The longest first: it may hold a shorter one.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
@@ -76,6 +77,13 @@ impl Mask {
     }
 }
 
+/// A secret as a file has it that is written with `|json`, where that is another text.
+fn escaped(secret: &str) -> Option<String> {
+    let string = json_string(secret);
+    let inner = string.strip_prefix('"')?.strip_suffix('"')?;
+    (inner != secret).then(|| inner.to_owned())
+}
+
 /// The password of a URL.
 fn password(word: &str) -> Option<&str> {
     let (_, rest) = word.split_once("://")?;
@@ -96,6 +104,7 @@ mod tests {
             ("r/s/f.conf/x/url", "mysql://u:pw@word@h/db"),
             ("r/s/f.conf/x/debug", "true"),
             ("r/s/f.conf/x/word", "open-sesame"),
+            ("r/s/f.conf/x/password", "say \"yes\""),
         ];
         let entries: Entries =
             pairs.iter().map(|(k, v)| ((*k).to_owned(), v.as_bytes().to_vec())).collect();
@@ -105,8 +114,8 @@ mod tests {
             br#"{"format":1,"options":[{"group":"x","name":"word","type":"","secret":true}]}"#;
         let catalog = Catalog::parse(std::path::Path::new("c"), catalog).unwrap();
         let mask = Mask::new(&entries, &scope, Some(&catalog));
-        let line = "hunter2 plain-name pw@word true open-sesame";
-        assert_eq!(mask.hide(line), "*** *** *** true ***");
+        let line = r#"hunter2 plain-name pw@word true open-sesame say \"yes\""#;
+        assert_eq!(mask.hide(line), "*** *** *** true *** ***");
         assert!(matches!(mask.hide("nothing here"), Cow::Borrowed(_)));
         assert!(!format!("{mask:?}").contains("hunter2"));
     }

@@ -2,6 +2,12 @@
 
     python options.py SERVICE [services.toml]
 
+Any Python that has the service's packages will do, such as that of the service's own image:
+
+    python options.py glance | etcstack-loader catalog --lean -o /usr/share/etcstack/catalog.json
+
+services.toml, which stands beside this script, says which namespaces are the service's.
+
 The output is that of `oslo-config-generator --format json` for the service's namespaces, and more
 that the generator knows and does not say, which `etcstack-loader catalog` reads:
 
@@ -16,11 +22,17 @@ that the generator knows and does not say, which `etcstack-loader catalog` reads
 
 import importlib.metadata
 import json
+import logging
 import multiprocessing
 import os
 import socket
 import sys
 import tomllib
+import warnings
+
+# Of the packages that are imported; nobody here can do anything about them.
+warnings.simplefilter("ignore")
+logging.disable(logging.CRITICAL)
 
 # What a default may take from the machine, so that it can be told from others.
 CPUS = 4242
@@ -28,8 +40,13 @@ MACHINE = ("machine.invalid", "192.0.2.42", "2001:db8::42", sys.prefix)
 os.cpu_count = multiprocessing.cpu_count = lambda: CPUS
 socket.gethostname = socket.getfqdn = lambda *_: MACHINE[0]
 
-from oslo_config import cfg, generator, types  # noqa: E402
-from oslo_utils import netutils  # noqa: E402
+try:
+    from oslo_config import cfg, generator, types
+    from oslo_utils import netutils
+except ModuleNotFoundError as error:
+    print(f"options.py: {sys.executable} has no {error.name}; run the Python that has the "
+          "service's packages", file=sys.stderr)
+    sys.exit(66)
 
 netutils.get_my_ipv4 = lambda *_: MACHINE[1]
 netutils.get_my_ipv6 = lambda *_: MACHINE[2]
@@ -139,16 +156,36 @@ def plugin_options():
     return [found[dest] for dest in sorted(found)]
 
 
+def fail(code, message):
+    """Ends with one of the codes of sysexits."""
+    print(f"options.py: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def listed(service, listing):
+    """What services.toml says of the service, and the namespaces of all."""
+    with open(listing, "rb") as file:
+        services = tomllib.load(file)
+    common = services.pop("common")["namespaces"]
+    if service not in services:
+        fail(64, f"there is no {service} in {listing}, only {', '.join(sorted(services))}")
+    return services[service], common
+
+
 def main():
+    if len(sys.argv) not in (2, 3):
+        fail(64, "usage: python options.py SERVICE [services.toml]")
     service = sys.argv[1]
     listing = sys.argv[2] if len(sys.argv) > 2 else os.path.join(
         os.path.dirname(os.path.abspath(__file__)), "services.toml"
     )
-    with open(listing, "rb") as file:
-        services = tomllib.load(file)
-    wanted = set(services["common"]["namespaces"]) | set(services[service]["namespaces"])
+    table, common = listed(service, listing)
+    own = set(table["namespaces"])
+    wanted = set(common) | own
     # Namespaces come and go with the releases.
     here = {point.name for point in importlib.metadata.entry_points(group="oslo.config.opts")}
+    if not any(name.split(".")[0] == service for name in own & here):
+        fail(66, f"{sys.executable} has no packages of {service}; run the Python that has them")
     namespaces = sorted(wanted & here)
     for missing in sorted(wanted - here):
         print(f"options.py: {service}: no namespace {missing} here", file=sys.stderr)
@@ -167,7 +204,7 @@ def main():
             "dynamic_group_owner": "auth_type",
             "opts": [entry(opt, "", "keystoneauth1", conf) for opt in plugin_options()],
         }
-    data["sections"] = services[service].get("sections", [])
+    data["sections"] = table.get("sections", [])
     json.dump(data, answers, default=str)
     answers.write("\n")
 

@@ -115,21 +115,32 @@ struct Lean {
 }
 
 /// What tells a reload from a restart, and a secret.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct LeanOption {
     group: String,
     name: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     mutable: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     secret: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     single: bool,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     refers: Vec<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     deprecated: Vec<(String, String)>,
 }
+
+impl From<CatalogOption> for LeanOption {
+    fn from(option: CatalogOption) -> Self {
+        let CatalogOption { group, name, mutable, secret, single, refers, deprecated, .. } = option;
+        Self { group, name, mutable, secret, single, refers, deprecated }
+    }
+}
+
+/// The form that only agents read.
+#[derive(Clone, Copy, Debug)]
+pub struct LeanForm<'a>(&'a Catalog);
 
 impl From<LeanOption> for CatalogOption {
     fn from(lean: LeanOption) -> Self {
@@ -163,14 +174,16 @@ fn is_false(flag: &bool) -> bool {
 impl Catalog {
     /// Reads the reduced form. The path is for the message only.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, Problem> {
-        let file: Reduced = parse(path, bytes)?;
+        let wanted = "a catalog; write it with `etcstack-loader catalog`, without --lean";
+        let file: Reduced = parse(path, bytes, wanted)?;
         Ok(Self::new(file.options, file.templates, file.sections))
     }
 
     /// Reads of the reduced form what tells a reload from a restart, and a secret: names, and no
     /// types, templates or words for people.
     pub fn parse_lean(path: &Path, bytes: &[u8]) -> Result<Self, Problem> {
-        let file: Lean = parse(path, bytes)?;
+        let wanted = "a catalog; write it with `etcstack-loader catalog`";
+        let file: Lean = parse(path, bytes, wanted)?;
         Ok(Self::new(file.options.into_iter().map(CatalogOption::from), [], BTreeSet::new()))
     }
 
@@ -180,6 +193,11 @@ impl Catalog {
         let wanted = "what `oslo-config-generator --format json` prints";
         let (options, templates, sections) = generator::reduce(read(path, raw, wanted)?);
         Ok(Self::new(options, templates, sections))
+    }
+
+    /// The form that has just what [`parse_lean`](Self::parse_lean) reads: a third of the bytes.
+    pub fn lean(&self) -> LeanForm<'_> {
+        LeanForm(self)
     }
 
     /// Adds the options of another one.
@@ -327,7 +345,7 @@ impl CatalogOption {
 
 impl fmt::Display for Catalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{\"format\":{FORMAT},\"options\":[")?;
+        f.write_str(&start())?;
         write_lines(f, &self.options)?;
         if !self.templates.is_empty() {
             f.write_str("\n],\"templates\":[")?;
@@ -339,6 +357,18 @@ impl fmt::Display for Catalog {
         }
         f.write_str("\n]}\n")
     }
+}
+
+impl fmt::Display for LeanForm<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&start())?;
+        write_lines(f, self.0.options.iter().cloned().map(LeanOption::from))?;
+        f.write_str("\n]}\n")
+    }
+}
+
+fn start() -> String {
+    format!("{{\"format\":{FORMAT},\"options\":[")
 }
 
 /// One on a line, with commas between them.
@@ -369,8 +399,12 @@ fn join(options: impl IntoIterator<Item = CatalogOption>) -> Vec<CatalogOption> 
 }
 
 /// Reads the reduced form, of this format.
-fn parse<'a, T: Deserialize<'a> + Versioned>(path: &Path, bytes: &'a [u8]) -> Result<T, Problem> {
-    let file: T = read(path, bytes, "a catalog; write it with `etcstack-loader catalog`")?;
+fn parse<'a, T: Deserialize<'a> + Versioned>(
+    path: &Path,
+    bytes: &'a [u8],
+    wanted: &str,
+) -> Result<T, Problem> {
+    let file: T = read(path, bytes, wanted)?;
     if file.format() == FORMAT {
         return Ok(file);
     }

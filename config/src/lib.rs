@@ -5,7 +5,7 @@
 //! * [`key`]: the key space of the store, and its escapes;
 //! * [`data`]: the files of `bootstrap-data`, read into keys and values;
 //! * [`layers`]: which key wins where a service has several roles;
-//! * [`variables`]: `$NAME`, `${NAME:-default}`, `${NAME|url}`;
+//! * [`variables`]: `$NAME`, `${NAME:-default}`, `${NAME|url}`, `${NAME|json}`;
 //! * [`references`]: which service uses which variables;
 //! * [`dialect`] and [`document`]: the syntax of a service's file, edited without losing a byte;
 //! * [`binary`]: files that are no text;

@@ -5,7 +5,7 @@
 //! here, those of UUIDs aside: a UUID names a secret, and most of them name something else.
 
 use crate::dialect::Dialect;
-use crate::variables::is_name;
+use crate::variables::{is_filter, is_name};
 
 /// Anywhere in a name.
 const PARTS: [&str; 13] = [
@@ -108,7 +108,10 @@ fn is_hexadecimal(text: &str) -> bool {
 pub fn is_reference(text: &str) -> bool {
     let Some(name) = text.strip_prefix('$') else { return false };
     let braced = name.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    is_name(braced.map_or(name, |inner| inner.strip_suffix("|url").unwrap_or(inner)))
+    match braced.unwrap_or(name).split_once('|') {
+        Some((name, filter)) => braced.is_some() && is_filter(filter) && is_name(name),
+        None => is_name(braced.unwrap_or(name)),
+    }
 }
 
 /// Fewer letters than a credential has are a word: `Basic auth`.
@@ -249,6 +252,7 @@ mod tests {
             "the Basic, Bearer",
             "--http-basic interfaces",
             "u:${SECRET|url}@h",
+            "u:${SECRET|json}@h",
         ] {
             assert!(!looks_secret(text), "{text}");
         }

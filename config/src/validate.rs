@@ -8,6 +8,7 @@ mod folders;
 mod names;
 mod nearest;
 mod options;
+mod quotes;
 mod secrets;
 mod sections;
 pub mod types;
@@ -105,6 +106,7 @@ pub fn validate(data: Data, settings: &Settings) -> Vec<Finding> {
         }
     }
     variables::check(&entries, &scope, settings, &mut findings);
+    quotes::check(&entries, &scope, &mut findings);
     secrets::check(&entries, settings, &mut findings);
     folders::check(&entries, settings, &mut findings);
     if let Some(catalogs) = &settings.catalogs {

@@ -1,10 +1,11 @@
-//! Variables in values: `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME|url}`.
+//! Variables in values: `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME|url}`, `${NAME|json}`.
 //!
 //! A name holds `A-Z`, `0-9` and `_` and starts with a letter, so that oslo.config's own `$my_ip`
 //! and `${group.option}` are nobody's business but oslo's. `$$` passes through as well, and so does
 //! `\$` in the `oslo` dialect, where it means the same. A variable comes from `general/`, or else
 //! from the agent's environment; one from `general/` may refer to others.
 
+mod filter;
 mod lacking;
 mod mentions;
 mod template;
@@ -12,16 +13,15 @@ mod template;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use thiserror::Error;
 
 use crate::dialect::Dialect;
+use filter::Filter;
+pub(crate) use filter::is_filter;
+pub use filter::json_string;
 pub(crate) use mentions::{Mention, malformed_at, mentions};
 pub use template::{Malformed, is_name};
 use template::{Syntax, Template, Token};
-
-/// All but RFC 3986's unreserved characters.
-const URL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Names and what they hold.
 pub type Variables = BTreeMap<String, String>;
@@ -143,11 +143,11 @@ impl Scope {
                 Token::Text(text) => {
                     pieces.push(Piece { text: text.clone(), variable: None });
                 }
-                Token::Reference { name, default, url } => {
+                Token::Reference { name, default, filter } => {
                     match (self.lookup(name, walk)?, default) {
-                        (Some(text), None) => pieces.push(piece(name, text, *url)),
+                        (Some(text), None) => pieces.push(piece(name, text, *filter)),
                         (Some(text), Some(_)) if !text.is_empty() => {
-                            pieces.push(piece(name, text, *url));
+                            pieces.push(piece(name, text, *filter));
                         }
                         (_, Some(default)) => self.fill_pieces(default, walk, pieces)?,
                         (None, None) => return Err(unknown(name, &[])),
@@ -189,11 +189,11 @@ impl Scope {
             let before = out.len();
             match token {
                 Token::Text(text) => out.push_str(text),
-                Token::Reference { name, default, url } => {
+                Token::Reference { name, default, filter } => {
                     match (self.lookup(name, walk)?, default) {
-                        (Some(text), None) => out.push_str(&encode(text, *url)),
+                        (Some(text), None) => out.push_str(&encode(text, *filter)),
                         (Some(text), Some(_)) if !text.is_empty() => {
-                            out.push_str(&encode(text, *url));
+                            out.push_str(&encode(text, *filter));
                         }
                         (_, Some(default)) => self.fill_text(default, walk, out)?,
                         (None, None) => return Err(unknown(name, &walk.path)),
@@ -268,12 +268,15 @@ fn unknown(name: &str, path: &[String]) -> VariableError {
     VariableError::Unknown { name: name.to_owned(), path: path.to_vec() }
 }
 
-fn piece(name: &str, text: String, url: bool) -> Piece {
-    Piece { text: encode(text, url), variable: Some(name.to_owned()) }
+fn piece(name: &str, text: String, filter: Option<Filter>) -> Piece {
+    Piece { text: encode(text, filter), variable: Some(name.to_owned()) }
 }
 
-fn encode(text: String, url: bool) -> String {
-    if url { utf8_percent_encode(&text, URL).to_string() } else { text }
+fn encode(text: String, filter: Option<Filter>) -> String {
+    match filter {
+        Some(filter) => filter.apply(&text),
+        None => text,
+    }
 }
 
 #[cfg(test)]
@@ -308,6 +311,8 @@ mod tests {
             ("$HOST.example.com", "db.example.com"),
             ("$HOST-$HOST", "db-db"),
             ("${PW|url}", "p%40ss%2Fw%3Ard%20%C3%A9"),
+            ("x: ${PW|json},", "x: \"p@ss/w:rd é\","),
+            ("${EMPTY|json}", "\"\""),
             ("$DEEP", "<mysql://u:p%40ss%2Fw%3Ard%20%C3%A9@db/x>"),
             ("${NONE:-x}", "x"),
             ("${EMPTY:-x}", "x"),
@@ -366,6 +371,8 @@ mod tests {
             ("${HOST|base64}", "unknown filter"),
             ("${HOST?}", "write ${HOST}"),
             ("${HOST|url", "${HOST is not closed"),
+            ("${NOWHERE|json}", "unknown variable $NOWHERE"),
+            ("${HOST|json:-x}", "write ${HOST|url} or ${HOST|json}"),
         ] {
             let message = fill(text, &scope).unwrap_err().to_string();
             assert!(message.contains(expected), "{text}: {message}");

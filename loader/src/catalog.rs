@@ -34,7 +34,10 @@ impl Failure for CatalogError {
 
 pub(crate) fn run(args: &CatalogArgs) -> ExitCode {
     let catalog = reduce(&args.files);
-    run::ended(catalog.and_then(|catalog| print(&catalog, args.output.as_deref())))
+    run::ended(catalog.and_then(|catalog| {
+        let text = if args.lean { catalog.lean().to_string() } else { catalog.to_string() };
+        print(&text, args.output.as_deref())
+    }))
 }
 
 /// The options of all files together.
@@ -79,8 +82,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn print(catalog: &Catalog, output: Option<&Path>) -> Result<(), CatalogError> {
-    let text = catalog.to_string();
+fn print(text: &str, output: Option<&Path>) -> Result<(), CatalogError> {
     if let Some(path) = output {
         return replace(path, text.as_bytes())
             .map_err(|error| CatalogError::Output { path: path.to_owned(), error });

@@ -124,16 +124,18 @@ new value, and whether it is secret. The agent looks for it at /usr/share/etcsta
 with it, a change of mutable options is a reload and not a restart, and a change that the daemon
 does not see is nothing.
 
-Make it in the build of the service's image, where the service's packages are:
+Make it in the build of the service's image, where the service's packages are. options.py and
+services.toml stand in bootstrap-data/catalog:
 
-  oslo-config-generator --format json --output-file /tmp/cinder.json \\
-      --config-file /usr/share/cinder/cinder-config-generator.conf
-  etcstack-loader catalog --output /usr/share/etcstack/catalog.json /tmp/cinder.json
+  python options.py cinder | etcstack-loader catalog --lean -o /usr/share/etcstack/catalog.json
 
-Name all namespaces that the service uses, those of the libraries as well: debug and
-log_config_append are options of oslo.log. The service's source has a list of them in
-etc/SERVICE/*config-generator*.conf or tools/config/. An option that is not in the catalog counts
-as one that needs a restart.
+For a service that is not in services.toml, oslo-config-generator lists the options. Name all
+namespaces that the service uses, those of the libraries as well: debug and log_config_append are
+options of oslo.log. The service's source has a list of them in etc/SERVICE/*config-generator*.conf
+or tools/config/. An option that is not in the catalog counts as one that needs a restart.
+
+--lean leaves out what only `validate` and people read. A catalog for bootstrap-data/catalog is
+made without it.
 
 Exit codes: 0 done, 64 wrong usage, 65 a file is not what oslo-config-generator prints, 66 a file
 cannot be read, 73 the output cannot be written.
@@ -141,6 +143,9 @@ cannot be read, 73 the output cannot be written.
 Examples:
   oslo-config-generator --format json --namespace cinder --namespace oslo.log | \\
       etcstack-loader catalog
+  oslo-config-generator --format json --output-file /tmp/cinder.json \\
+      --config-file /usr/share/cinder/cinder-config-generator.conf
+  etcstack-loader catalog --output /usr/share/etcstack/catalog.json /tmp/cinder.json
   etcstack-loader catalog --output catalog.json nova.json libraries.json";
 
 #[derive(Args)]
@@ -152,6 +157,10 @@ pub(crate) struct CatalogArgs {
     /// The file to write, as a whole or not at all; standard output where there is none
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+
+    /// Write only what agents read
+    #[arg(long)]
+    pub(crate) lean: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

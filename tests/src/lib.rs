@@ -8,6 +8,7 @@
 #![allow(clippy::expect_used, clippy::missing_panics_doc, clippy::panic, clippy::unwrap_used)]
 
 mod certificates;
+pub mod dialects;
 mod etcd;
 mod folder;
 mod guard;
@@ -19,6 +20,7 @@ mod programs;
 mod proxy;
 mod ran;
 mod requests;
+mod service;
 mod terminal;
 mod wait;
 mod wrap;
@@ -34,6 +36,7 @@ pub use programs::{binary, openstack_venv};
 pub use proxy::Proxy;
 pub use ran::{Ran, run, said};
 pub use requests::{Outcome, Requests};
+pub use service::Service;
 pub use terminal::Terminal;
 pub use wait::{Condition, PATIENCE, eventually};
 pub use wrap::wrap;

@@ -161,6 +161,11 @@ fn rules_and_words() {
     assert!(catalog.makes_up("made_UP") && !catalog.makes_up("other"));
 
     let lean = Catalog::parse_lean(Path::new("c"), printed.as_bytes()).unwrap();
+    let short = catalog.lean().to_string();
+    assert_eq!(Catalog::parse_lean(Path::new("c"), short.as_bytes()).unwrap(), lean);
+    assert!(!short.contains("The first") && !short.contains("value"), "{short}");
+    let refused = Catalog::parse(Path::new("c"), short.as_bytes()).unwrap_err().to_string();
+    assert!(refused.contains("without --lean"), "{refused}");
     let list = lean.find("DEFAULT", "list").next().unwrap();
     assert!(list.help.is_empty() && list.rules.is_none() && list.single);
 }

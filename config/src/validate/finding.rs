@@ -75,11 +75,13 @@ pub enum Code {
     DeprecatedOption,
     /// A secret that stands where a variable should.
     SecretInClear,
+    /// A variable inside quotes that what it holds would tear.
+    RawInQuotes,
 }
 
 impl Code {
     /// All of them, by name.
-    pub const NAMES: [(&'static str, Self); 25] = [
+    pub const NAMES: [(&'static str, Self); 26] = [
         ("unreadable", Self::Unreadable),
         ("misplaced", Self::Misplaced),
         ("syntax", Self::Syntax),
@@ -105,6 +107,7 @@ impl Code {
         ("deprecated-name", Self::DeprecatedName),
         ("deprecated-option", Self::DeprecatedOption),
         ("secret-in-clear", Self::SecretInClear),
+        ("raw-in-quotes", Self::RawInQuotes),
     ];
 }
 

@@ -78,3 +78,25 @@ fn sections_that_are_made_up() {
         ]
     );
 }
+
+#[test]
+fn variables_that_tear_the_quotes_around_them() {
+    let found = |name: &str, text: &str| {
+        let mut data = Data::default();
+        let general = "EASY=x\nQUOTE=it's\nBACK=a\\\\b\nBY=$QUOTE\nDOUBLE=a\"b\n";
+        data.add_file(&["general", "vars"], Path::new("v"), general.as_bytes());
+        data.add_file(&["general", "LINES"], Path::new("l"), b"a\nb");
+        data.add_file(&["r", "horizon", name], Path::new("c"), text.as_bytes());
+        let used = Names::new(["*".to_owned()]);
+        let findings = validate(data, &Settings { used, ..Settings::default() });
+        let raw = findings.into_iter().filter(|finding| finding.code == Code::RawInQuotes);
+        raw.map(|finding| finding.place.to_string()).collect::<Vec<_>>()
+    };
+    let text = "A = '$EASY'\nB = '$QUOTE'\nC = \"$QUOTE\"\nD = 'x$BY'\nE = '$BACK'\nF = '$LINES'\n\
+                G = \'\'\'$LINES\'\'\'\nH = ${QUOTE|json}\nI = $QUOTE\n# '$QUOTE'\nJ = '$NOWHERE'\n\
+                K = \"${DOUBLE}\" '${LACK:-$QUOTE}'\n";
+    let expected = ["c:2:6", "c:4:7", "c:5:6", "c:6:6", "c:12:6", "c:12:26"];
+    assert_eq!(found("local_settings.py", text), expected);
+    assert_eq!(found("policy.yaml", "\"a\": \"$DOUBLE\"\n"), ["c:1:7"]);
+    assert!(found("notes.txt", text).is_empty());
+}

@@ -12,6 +12,8 @@ pub(crate) struct Mention {
     pub(crate) at: usize,
     /// Whether there is something to take where there is no such variable.
     pub(crate) has_default: bool,
+    /// Whether what it holds is put in as it is.
+    pub(crate) is_raw: bool,
 }
 
 /// The references of a value in a file of this dialect, in their order, those in defaults included.
@@ -30,9 +32,9 @@ fn collect(text: &str, base: usize, template: &Template, found: &mut Vec<Mention
     for token in &template.tokens {
         match token {
             Token::Text(literal) => at += literal.len(),
-            Token::Reference { name, default, .. } => {
-                let has_default = default.is_some();
-                found.push(Mention { name: name.clone(), at: base + at, has_default });
+            Token::Reference { name, default, filter } => {
+                let (has_default, is_raw) = (default.is_some(), filter.is_none());
+                found.push(Mention { name: name.clone(), at: base + at, has_default, is_raw });
                 let rest = text.get(at + 1..).unwrap_or_default();
                 let Some(inner) = rest.strip_prefix('{') else {
                     at += 1 + name.len();
@@ -86,6 +88,8 @@ mod tests {
             ]
         );
         assert!(mentions("$A ${B", Dialect::Oslo).is_empty());
+        let raw: Vec<_> = found.iter().map(|mention| mention.is_raw).collect();
+        assert_eq!(raw, [true, true, true, true, true, false]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
+use super::filter::Filter;
 use crate::dialect::Dialect;
 
 /// How deep defaults may stand inside defaults.
@@ -27,7 +28,7 @@ impl Syntax {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
     Text(String),
-    Reference { name: String, default: Option<Template>, url: bool },
+    Reference { name: String, default: Option<Template>, filter: Option<Filter> },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,13 +43,16 @@ pub enum Malformed {
     #[error("${{{0} is not closed; write ${{{0}}}")]
     Open(String),
     /// Something other than `}`, `:-` or `|` follows the name.
-    #[error("write ${{{0}}}, ${{{0}:-default}} or ${{{0}|url}}; nothing else may follow the name")]
+    #[error(
+        "write ${{{0}}}, ${{{0}:-default}}, ${{{0}|url}} or ${{{0}|json}}; nothing else may follow the \
+             name"
+    )]
     Strange(String),
     /// Defaults inside defaults, too often.
     #[error("the defaults in ${{{0}:-…}} go too deep; {DEEPEST} inside one another are the most")]
     Deep(String),
     /// `|` is followed by something we do not know.
-    #[error("unknown filter in ${{{0}|…}}; the only one is url")]
+    #[error("unknown filter in ${{{0}|…}}; write ${{{0}|url}} or ${{{0}|json}}")]
     Filter(String),
 }
 
@@ -132,7 +136,7 @@ impl<'a> Parser<'a> {
             let word = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
             let word = &after[..word.unwrap_or(after.len())];
             if is_name(word) {
-                self.reference(word, None, false);
+                self.reference(word, None, None);
                 self.rest = &after[word.len()..];
             } else {
                 self.text(1);
@@ -149,7 +153,7 @@ impl<'a> Parser<'a> {
             return Ok(());
         }
         if let Some(rest) = after.strip_prefix('}') {
-            self.reference(name, None, false);
+            self.reference(name, None, None);
             self.rest = rest;
         } else if let Some(default) = after.strip_prefix(":-") {
             let end = closing_brace(default).ok_or_else(|| Malformed::Open(name.to_owned()))?;
@@ -157,14 +161,13 @@ impl<'a> Parser<'a> {
                 return Err(Malformed::Deep(name.to_owned()));
             }
             let template = Template::parse_inside(&default[..end], self.syntax, self.depth + 1)?;
-            self.reference(name, Some(template), false);
+            self.reference(name, Some(template), None);
             self.rest = &default[end + 1..];
         } else if let Some(filter) = after.strip_prefix('|') {
             let end = filter.find('}').ok_or_else(|| Malformed::Open(name.to_owned()))?;
-            if &filter[..end] != "url" {
-                return Err(Malformed::Filter(name.to_owned()));
-            }
-            self.reference(name, None, true);
+            let known = Filter::by_name(&filter[..end]);
+            let known = known.ok_or_else(|| Malformed::Filter(name.to_owned()))?;
+            self.reference(name, None, Some(known));
             self.rest = &filter[end + 1..];
         } else if after.is_empty() {
             return Err(Malformed::Open(name.to_owned()));
@@ -180,8 +183,8 @@ impl<'a> Parser<'a> {
         self.rest = rest;
     }
 
-    fn reference(&mut self, name: &str, default: Option<Template>, url: bool) {
-        self.template.tokens.push(Token::Reference { name: name.to_owned(), default, url });
+    fn reference(&mut self, name: &str, default: Option<Template>, filter: Option<Filter>) {
+        self.template.tokens.push(Token::Reference { name: name.to_owned(), default, filter });
     }
 }
 
@@ -211,7 +214,10 @@ mod tests {
             Token::Reference { name, default: Some(default), .. } => {
                 format!("${{{name}:-{}}}", print(default))
             }
-            Token::Reference { name, url: true, .. } => format!("${{{name}|url}}"),
+            Token::Reference { name, filter: Some(Filter::Url), .. } => format!("${{{name}|url}}"),
+            Token::Reference { name, filter: Some(Filter::Json), .. } => {
+                format!("${{{name}|json}}")
+            }
             Token::Reference { name, .. } => format!("${{{name}}}"),
         };
         template.tokens.iter().map(token).collect()
@@ -220,7 +226,7 @@ mod tests {
     proptest! {
         /// The parser loses nothing: tokens put together again are the text.
         #[test]
-        fn nothing_is_lost(text in "([$A-C{}:a|\\\\ -]|\\$\\{A|:-|\\|url\\}){0,12}") {
+        fn nothing_is_lost(text in "([$A-C{}:a|\\\\ -]|\\$\\{A|:-|\\|url\\}|\\|json\\}){0,12}") {
             if let Ok(template) = Template::parse(&text, Syntax::Common) {
                 // `$A` and `${A}` are the same token: compare with every brace in place.
                 let again = Template::parse(&print(&template), Syntax::Common);

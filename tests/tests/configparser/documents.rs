@@ -1,9 +1,8 @@
 //! We read what PasteDeploy and Swift read, and refuse what they refuse.
 
-use std::cell::Cell;
-
 use etcstack_config::dialect::Dialect;
 use etcstack_config::document::{Document, SyntaxError};
+use etcstack_tests::dialects::{self, Tally, every};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -83,8 +82,7 @@ fn document() -> BoxedStrategy<String> {
         1 => Just("\r"),
         1 => Just("\n\r"),
     ];
-    let line = (lines, end)
-        .prop_map(|(lines, end)| lines.into_iter().map(|line| line + end).collect::<String>());
+    let lines = (lines, end.clone()).prop_map(|(lines, end)| lines.join(end));
     let start = prop_oneof![
         30 => Just("[DEFAULT]\n"),
         4 => Just("[swift-hash]\n"),
@@ -93,15 +91,7 @@ fn document() -> BoxedStrategy<String> {
         1 => Just("\u{feff}[DEFAULT]\n"),
         1 => Just("\n\u{feff}[DEFAULT]\n"),
     ];
-    (start, vec(line, 0..10), any::<bool>())
-        .prop_map(|(start, lines, cut)| {
-            let mut text = start.to_owned() + &lines.concat();
-            if cut && text.ends_with(['\r', '\n']) {
-                text.pop();
-            }
-            text
-        })
-        .boxed()
+    dialects::document(start, lines, end, 10)
 }
 
 fn ours(document: &Document) -> Options {
@@ -141,17 +131,12 @@ fn same(judge: &Judge, dialect: Dialect, text: &str) -> Result<bool, TestCaseErr
 fn we_read_what_they_read() {
     let judge = Judge::new();
     for dialect in DIALECTS {
-        let (accepted, refused) = (Cell::new(0), Cell::new(0));
-        check(1500, &document(), |text| {
-            let counter = if same(&judge, dialect, &text)? { &accepted } else { &refused };
-            counter.set(counter.get() + 1);
+        let tally = Tally::default();
+        check(2500, &document(), |text| {
+            tally.count(same(&judge, dialect, &text)?);
             Ok(())
         });
-        // The one side must not hide the other.
-        let (accepted, refused) = (accepted.get(), refused.get());
-        println!("{dialect}: {accepted} documents were accepted, {refused} refused");
-        assert!(accepted > 15 * (accepted + refused) / 100, "{accepted} and {refused}");
-        assert!(refused > 15 * (accepted + refused) / 100, "{accepted} and {refused}");
+        tally.assert_least(15, 15);
     }
 }
 
@@ -160,16 +145,7 @@ fn we_read_what_they_read() {
 fn every_short_line() {
     let judge = Judge::new();
     let characters = ["a", "=", ":", "[", "]", "#", " ", "\u{c}", "\u{85}", "\u{a0}", "à"];
-    let mut lines = vec![String::new()];
-    for length in 1..=3 {
-        let longer: Vec<_> = lines
-            .iter()
-            .filter(|line| line.chars().count() == length - 1)
-            .flat_map(|line| characters.map(|character| format!("{line}{character}")))
-            .collect();
-        lines.extend(longer);
-    }
-    for line in lines {
+    for line in every(&characters, 3) {
         for text in [
             format!("[swift-hash]\nx = 1\n{line}\n y = 2\n"),
             format!("[swift-hash]\n  {line}\n y = 2\n"),

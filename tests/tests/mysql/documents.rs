@@ -1,9 +1,7 @@
 //! We read what MariaDB reads, and refuse what it refuses.
 
-use std::cell::Cell;
-
 use etcstack_config::document::{Document, Mysql, SyntaxError};
-use proptest::collection::vec;
+use etcstack_tests::dialects::{self, Tally, every};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
@@ -76,7 +74,6 @@ fn line() -> BoxedStrategy<String> {
 
 fn document() -> BoxedStrategy<String> {
     let end = prop_oneof![12 => Just("\n"), 4 => Just("\r\n"), 1 => Just("\n\r")];
-    let line = (line(), end).prop_map(|(line, end)| line + end);
     let start = prop_oneof![
         40 => Just("[mysqld]\n"),
         2 => Just(""),
@@ -84,15 +81,7 @@ fn document() -> BoxedStrategy<String> {
         1 => Just("\u{feff}[mysqld]\n"),
         1 => Just("\n\u{feff}[mysqld]\n"),
     ];
-    (start, vec(line, 0..12), any::<bool>())
-        .prop_map(|(start, lines, cut)| {
-            let mut text = start.to_owned() + &lines.concat();
-            if cut && text.ends_with('\n') {
-                text.pop();
-            }
-            text
-        })
-        .boxed()
+    dialects::document(start, line(), end, 12)
 }
 
 /// What MariaDB reads, though not as anyone means it. Nothing else is refused by us alone.
@@ -146,27 +135,12 @@ fn compare(text: &str, judge: &Judge) -> Result<bool, TestCaseError> {
 #[test]
 fn we_read_what_mariadb_reads() {
     let judge = Judge::new();
-    let (accepted, refused) = (Cell::new(0), Cell::new(0));
-    check(2000, &document(), |text| {
-        let count = if compare(&text, &judge)? { &accepted } else { &refused };
-        count.set(count.get() + 1);
+    let tally = Tally::default();
+    check(2500, &document(), |text| {
+        tally.count(compare(&text, &judge)?);
         Ok(())
     });
-    // The one side must not hide the other.
-    let (accepted, refused) = (accepted.get(), refused.get());
-    println!("{accepted} documents were accepted, {refused} refused");
-    assert!(accepted > (accepted + refused) / 3, "{accepted} accepted, {refused} refused");
-    assert!(refused > (accepted + refused) / 20, "{accepted} accepted, {refused} refused");
-}
-
-/// All texts of so many of these characters.
-fn all_of(characters: &[&str], length: usize) -> Vec<String> {
-    (0..length).fold(vec![String::new()], |shorter, _| {
-        let longer = |text: &String| {
-            characters.iter().map(|character| format!("{text}{character}")).collect::<Vec<_>>()
-        };
-        shorter.iter().flat_map(longer).collect()
-    })
+    tally.assert_least(33, 5);
 }
 
 /// Every line of up to three characters that mean something.
@@ -174,7 +148,7 @@ fn all_of(characters: &[&str], length: usize) -> Vec<String> {
 fn every_short_line() {
     let judge = Judge::new();
     let characters = ["a", "=", "#", "[", "]", "!", ";", "\"", "\\", " ", "à"];
-    for line in (0..=3).flat_map(|length| all_of(&characters, length)) {
+    for line in every(&characters, 3) {
         let text = format!("[x]\nx = 1\n{line}\ny = 2\n");
         if let Err(error) = compare(&text, &judge) {
             panic!("{line:?}: {error}");
@@ -188,7 +162,7 @@ fn every_short_value() {
     let judge = Judge::new();
     let characters = ["a", "n", "#", "'", "\"", "\\", " ", "="];
     let mut text = "[x]\n".to_owned();
-    for value in (0..=5).flat_map(|length| all_of(&characters, length)) {
+    for value in every(&characters, 5) {
         let line = format!("v={value}\n");
         let document = format!("[x]\n{line}");
         match Document::parse(&Mysql, &document) {

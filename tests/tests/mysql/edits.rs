@@ -153,7 +153,7 @@ pub(crate) fn is_just_that(
 fn what_is_set_is_read_and_nothing_else_changes() {
     let judge = Judge::new();
     let written = Cell::new(0);
-    check(1000, &(default_file(), keys(value())), |(default, keys)| {
+    check(1500, &(default_file(), keys(value())), |(default, keys)| {
         prop_assume!(Document::parse(&Mysql, &default).is_ok());
         let rendered = match set(&default, &keys, &Scope::default()) {
             Ok(rendered) => rendered,

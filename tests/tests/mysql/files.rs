@@ -128,7 +128,7 @@ fn a_file_like_a_servers() {
         key("galera", "wsrep_on", "ON"),
         key("mariadb", "plugin_load_add", "a\nb"),
     ];
-    let scope = environment([("POD_IP", "10.0.0.7")]);
+    let scope = environment(&[("POD_IP", "10.0.0.7")]);
     let rendered = set(SERVER, &keys, &scope).unwrap();
     for line in [
         "\nbind-address            = 10.0.0.7\n",

@@ -44,7 +44,7 @@ fn variables_arrive_as_they_are() {
     let judge = Judge::new();
     let (written, refused) = (Cell::new(0), Cell::new(0));
     let value = (around(), content(), around());
-    check(1000, &(default_file(), keys(value)), |(default, keys)| {
+    check(1500, &(default_file(), keys(value)), |(default, keys)| {
         prop_assume!(Document::parse(&Mysql, &default).is_ok());
         let Some((name, (before, content, after))) = keys.into_iter().next() else {
             return Ok(());
@@ -55,7 +55,7 @@ fn variables_arrive_as_they_are() {
             && !two_quotes(&format!("{before}{content}"))
             && !two_quotes(&expected);
         let text = format!("{before}${{V}}{after}");
-        match set(&default, &vec![(name.clone(), text)], &environment([("V", &content)])) {
+        match set(&default, &vec![(name.clone(), text)], &environment(&[("V", &content)])) {
             Ok(rendered) => {
                 prop_assert!(possible, "this cannot be right: {:?}", rendered);
                 written.set(written.get() + 1);
@@ -105,10 +105,10 @@ fn an_empty_variable_leaves_the_option_alone() {
     let judge = Judge::new();
     let name = ("mysqld".to_owned(), "x".to_owned());
     for (text, scope, expected) in [
-        ("$V", environment([("V", "")]), ""),
-        ("${V:-}", environment([("V", "")]), ""),
-        ("${V:-\"\"}", environment([("V", "")]), "\"\""),
-        ("${V:-\"\"}", environment([("V", "y")]), "y"),
+        ("$V", environment(&[("V", "")]), ""),
+        ("${V:-}", environment(&[("V", "")]), ""),
+        ("${V:-\"\"}", environment(&[("V", "")]), "\"\""),
+        ("${V:-\"\"}", environment(&[("V", "y")]), "y"),
     ] {
         let rendered = set("[mysqld]\n", &vec![(name.clone(), text.to_owned())], &scope).unwrap();
         let read = judge.read(&rendered).unwrap();

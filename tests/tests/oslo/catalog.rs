@@ -9,6 +9,7 @@ use etcstack_config::catalog::Catalog;
 use etcstack_config::dialect::Dialect;
 use etcstack_config::document::normal_section;
 use etcstack_config::effect::{Change, Effect, effect};
+use etcstack_tests::dialects::Script;
 use etcstack_tests::{binary, openstack_venv};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -16,7 +17,6 @@ use proptest::sample::select;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::judge::Python;
 use crate::{Sections, check};
 
 /// What a service does that was started on one text and is told of another one. None of these
@@ -121,8 +121,8 @@ fn texts() -> BoxedStrategy<(String, String)> {
 }
 
 /// The catalog of the options that the script has.
-fn judged(python: &Python) -> Catalog {
-    let raw: Value = python.ask(json!({ "generator": true }));
+fn judged(python: &Script) -> Catalog {
+    let raw: Value = python.ask(&json!({ "generator": true }));
     Catalog::reduce(Path::new("raw"), raw.to_string().as_bytes()).unwrap()
 }
 
@@ -139,11 +139,11 @@ fn unsaid(before: &State, fresh: &State, change: &Change, catalog: &Catalog) -> 
 
 #[test]
 fn what_is_said_of_a_change_is_what_oslo_does() {
-    let python = Python::run("catalog.py");
+    let python = Script::with_openstack("oslo/catalog.py", &[]);
     let catalog = judged(&python);
     let counts = RefCell::new(BTreeMap::<Effect, usize>::new());
     check(1000, &texts(), |(old, new)| {
-        let verdict: Verdict = python.ask(json!({ "old": &old, "new": &new }));
+        let verdict: Verdict = python.ask(&json!({ "old": &old, "new": &new }));
         let Verdict { before, told, fresh } = &verdict;
 
         let change_known = change(&old, &new, Some(&catalog));
@@ -210,7 +210,7 @@ fn agrees(service: &str, least: usize) {
     let output = loader(&[&raw], Stdio::null());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let catalog = Catalog::parse(Path::new(service), &output.stdout).unwrap();
-    let real: Real = Python::run("catalog.py").ask(json!({ "catalog": raw }));
+    let real: Real = Script::with_openstack("oslo/catalog.py", &[]).ask(&json!({ "catalog": raw }));
 
     let mut names = BTreeSet::new();
     for (group, name, mutable, secret, multi) in &real.options {
@@ -282,4 +282,47 @@ fn the_loader_merges_lists_and_replaces_a_file_as_a_whole() {
     }
     let left = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(left, 2, "a temporary file stays");
+}
+
+/// What the build of an image does: its own Python, the service's name and the loader.
+#[test]
+fn an_image_makes_a_lean_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("catalog.json");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bootstrap-data/catalog/options.py");
+    let loader = binary("etcstack-loader");
+    let python = openstack_venv().join("bin/python");
+    let pipe = |service: &str| {
+        let mut shell = Command::new("sh");
+        let line = r#""$1" "$2" "$3" | "$4" catalog --lean -o "$5""#;
+        shell.args(["-c", line, "sh"]).arg(&python).arg(&script).arg(service);
+        shell.arg(&loader).arg(&file).output().unwrap()
+    };
+    let made = pipe("glance");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    assert_eq!(String::from_utf8_lossy(&made.stderr), "");
+    let lean = std::fs::read(&file).unwrap();
+
+    // The agent reads the same from it as from the whole one, and from a third of the bytes.
+    let raw = Command::new(&python).arg(&script).arg("glance").output().unwrap().stdout;
+    let whole = Catalog::reduce(&file, &raw).unwrap().to_string();
+    let read = Catalog::parse_lean(&file, &lean).unwrap();
+    assert_eq!(read, Catalog::parse_lean(&file, whole.as_bytes()).unwrap());
+    assert!(2 * lean.len() < whole.len(), "{} of {}", lean.len(), whole.len());
+    assert!(read.options().len() > 450 && read.is_mutable("DEFAULT", "debug"));
+    let secret = ("database", "connection");
+    assert_eq!(read.is_secret(secret.0, secret.1), Some(true));
+
+    // Who validates needs more.
+    let refused = Catalog::parse(&file, &lean).unwrap_err().to_string();
+    assert!(refused.contains("without --lean"), "{refused}");
+
+    // A service that is not there leaves the file as it was, and the build fails.
+    for (service, says) in [("glacne", "there is no glacne in"), ("nova", "no packages of nova")] {
+        let failed = pipe(service);
+        let message = String::from_utf8(failed.stderr).unwrap();
+        assert_eq!(failed.status.code(), Some(65), "{message}");
+        assert!(message.contains(says) && !message.contains("Traceback"), "{message}");
+        assert_eq!(std::fs::read(&file).unwrap(), lean);
+    }
 }

@@ -1,7 +1,4 @@
-//! oslo.config itself judges what we read and write.
-//!
-//! The cases are generated from a seed that stays the same, so that a run tells of the code and
-//! not of luck. `PROPTEST_CASES` sets how many there are, `ETCSTACK_TEST_SEED` starts elsewhere.
+//! oslo.config itself judges what we read and write; see `etcstack_tests::dialects`.
 
 // These are tests throughout, helpers included.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
@@ -11,59 +8,22 @@ mod documents;
 mod edits;
 mod judge;
 mod samples;
-mod text;
 mod variables;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use etcstack_config::Entries;
 use etcstack_config::dialect::Dialect;
 use etcstack_config::document::normal_section;
-use etcstack_config::layers::{FileConfig, ServiceConfig};
 use etcstack_config::problem::Problems;
-use etcstack_config::render::{DefaultFile, FileInputs, render};
 use etcstack_config::variables::Scope;
-use proptest::prelude::Strategy;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use etcstack_tests::dialects::{self, check, python as text};
 
 /// The values of each option of each section, by the names that oslo.config compares.
 type Sections = BTreeMap<String, BTreeMap<String, Vec<String>>>;
 
-/// Checks that something holds for so many generated inputs.
-fn check<S: Strategy>(
-    cases: u32,
-    strategy: &S,
-    test: impl Fn(S::Value) -> Result<(), TestCaseError>,
-) {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
-    let cases = number("PROPTEST_CASES").map_or(cases, |n: u64| u32::try_from(n).unwrap());
-    let seed = [number("ETCSTACK_TEST_SEED").unwrap_or(1).to_le_bytes(); 4].concat();
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
-    match TestRunner::new_with_rng(config, rng).run(strategy, test) {
-        Ok(()) => {}
-        Err(TestError::Fail(reason, input)) => panic!("{reason}\nfor {input:#?}"),
-        Err(TestError::Abort(reason)) => panic!("{reason}"),
-    }
-}
-
-/// What the store holds for `f.conf`, from pairs of `SECTION/OPTION` and value.
-fn file_config(options: &[(String, String)]) -> Result<FileConfig, Problems> {
-    let entries: Entries = options
-        .iter()
-        .map(|(name, value)| (format!("r/s/f.conf/{name}"), value.clone().into_bytes()))
-        .collect();
-    let config = ServiceConfig::resolve(&entries, &"r".parse().unwrap(), "s")?;
-    Ok(config.files.into_values().next().unwrap_or_default())
-}
-
 /// Sets options, given as pairs of `SECTION/OPTION` and value, in a file.
 fn set(default: &str, options: &[(String, String)], scope: &Scope) -> Result<String, Problems> {
-    let inputs = FileInputs::new(Dialect::Oslo, file_config(options)?, scope);
-    let default = DefaultFile { path: Path::new("/default"), bytes: default.as_bytes() };
-    let bytes = render(&inputs, Some(default))?.expect("there is a default");
-    Ok(String::from_utf8(bytes).expect("text stays text"))
+    dialects::set(Dialect::Oslo, default, options, scope)
 }
 
 /// Replaces an option's values in what was read.

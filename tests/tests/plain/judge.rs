@@ -1,21 +1,17 @@
 //! The judges: Python processes that ask the real readers.
 
-use std::cell::RefCell;
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use etcstack_tests::dialects::Script;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::Values;
 
 /// Says what a program reads.
-pub(crate) struct Judge {
-    child: Child,
-    pipes: RefCell<(ChildStdin, BufReader<ChildStdout>)>,
-}
+pub(crate) struct Judge(Script);
 
 /// What it says of a text.
 #[derive(Debug, Default, Deserialize)]
@@ -33,47 +29,21 @@ pub(crate) struct Answer {
 
 impl Judge {
     pub(crate) fn rabbitmq() -> Self {
-        Self::run("plain.py", &[folder()])
+        Self(Script::start("judges/plain.py", &[folder().as_os_str()]))
     }
 
     pub(crate) fn rsync() -> Self {
-        Self::run("rsync.py", &[])
+        Self(Script::start("judges/rsync.py", &[]))
     }
 
     pub(crate) fn libvirt() -> Self {
-        Self::run("libvirt.py", &[])
-    }
-
-    fn run(script: &str, arguments: &[PathBuf]) -> Self {
-        let mut child = Command::new("python3")
-            .arg(judges().join(script))
-            .args(arguments)
-            .env("PYTHONUTF8", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("cannot start Python");
-        let stdin = child.stdin.take().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, pipes: RefCell::new((stdin, stdout)) }
+        Self(Script::start("judges/libvirt.py", &[]))
     }
 
     /// What the program reads from a text, or why it does not.
     pub(crate) fn read(&self, text: &str) -> Result<Answer, String> {
-        let (stdin, stdout) = &mut *self.pipes.borrow_mut();
-        writeln!(stdin, "{}", json!({ "text": text })).expect("the judge has ended");
-        let mut line = String::new();
-        stdout.read_line(&mut line).expect("the judge answers in UTF-8");
-        let mut answer: Answer = serde_json::from_str(&line)
-            .unwrap_or_else(|error| panic!("{error} in {line:?}\nfor {text:?}"));
+        let mut answer: Answer = self.0.ask(&json!({ "text": text }));
         answer.error.take().map_or(Ok(answer), Err)
-    }
-}
-
-impl Drop for Judge {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

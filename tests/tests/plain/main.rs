@@ -1,7 +1,6 @@
-//! RabbitMQ, rsync and libvirt themselves judge what we read and write of their files.
+//! RabbitMQ, rsync and libvirt themselves judge what we read and write of their files; see
+//! `etcstack_tests::dialects`.
 //!
-//! The cases are generated from a seed that stays the same, so that a run tells of the code and
-//! not of luck. `PROPTEST_CASES` sets how many there are, `ETCSTACK_TEST_SEED` starts elsewhere.
 //! `ETCSTACK_TEST_CUTTLEFISH` names a folder with the compiled modules of another RabbitMQ's parser.
 
 // These are tests throughout, helpers included.
@@ -13,76 +12,15 @@ mod rabbitmq;
 mod rsync;
 mod text;
 
-use std::cell::Cell;
-use std::path::Path;
-
-use etcstack_config::Entries;
 use etcstack_config::dialect::Dialect;
 use etcstack_config::document::{Document, SyntaxError};
-use etcstack_config::layers::ServiceConfig;
 use etcstack_config::problem::Problems;
-use etcstack_config::render::{DefaultFile, FileInputs, render};
-use etcstack_config::variables::Scope;
+use etcstack_tests::dialects::{self, check, environment};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use proptest::test_runner::TestCaseError;
 
 /// Section, option and value, in the order of the file.
 type Values = Vec<(Option<String>, String, String)>;
-
-/// Checks that something holds for so many generated inputs.
-fn check<S: Strategy>(
-    cases: u32,
-    strategy: &S,
-    test: impl Fn(S::Value) -> Result<(), TestCaseError>,
-) {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
-    let cases = number("PROPTEST_CASES").map_or(cases, |n: u64| u32::try_from(n).unwrap());
-    let seed = number("ETCSTACK_TEST_SEED").unwrap_or(1);
-    let bytes = [seed.to_le_bytes(); 4].concat();
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let config = Config {
-        cases,
-        failure_persistence: None,
-        max_global_rejects: u32::MAX,
-        ..Config::default()
-    };
-    match TestRunner::new_with_rng(config, rng).run(strategy, test) {
-        Ok(()) => {}
-        Err(TestError::Fail(reason, input)) => {
-            panic!("{reason}\nfor {input:#?}\nwith ETCSTACK_TEST_SEED={seed}")
-        }
-        Err(TestError::Abort(reason)) => panic!("{reason}"),
-    }
-}
-
-/// How often each of two things happened; neither may hide the other.
-#[derive(Debug, Default)]
-struct Tally {
-    good: Cell<u32>,
-    bad: Cell<u32>,
-}
-
-impl Tally {
-    fn good(&self) {
-        self.count(true);
-    }
-
-    fn bad(&self) {
-        self.count(false);
-    }
-
-    fn count(&self, good: bool) {
-        let cell = if good { &self.good } else { &self.bad };
-        cell.set(cell.get() + 1);
-    }
-
-    /// Checks that each happened in a tenth of all cases at least.
-    fn assert_both(&self) {
-        let (good, bad) = (self.good.get(), self.bad.get());
-        println!("{good} accepted, {bad} refused");
-        assert!(10 * good.min(bad) >= good + bad, "{good} accepted, {bad} refused");
-    }
-}
 
 /// What we read of a text, or what we say of it.
 fn ours(dialect: Dialect, text: &str) -> Result<Values, Vec<SyntaxError>> {
@@ -102,18 +40,42 @@ fn set(
     options: &[(String, String)],
     variables: &[(&str, &str)],
 ) -> Result<String, Problems> {
-    let key = |name: &str| format!("r/s/f/{name}");
-    let entries: Entries =
-        options.iter().map(|(name, value)| (key(name), value.clone().into_bytes())).collect();
-    let config = ServiceConfig::resolve(&entries, &"r".parse().unwrap(), "s")?;
-    let file = config.files.into_values().next().unwrap_or_default();
-    // What is in the environment is taken as it is.
-    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    let scope = Scope { environment: variables.collect(), ..Scope::default() };
-    let inputs = FileInputs::new(dialect, file, &scope);
-    let default = DefaultFile { path: Path::new("/default"), bytes: default.as_bytes() };
-    let bytes = render(&inputs, Some(default))?.expect("there is a default");
-    Ok(String::from_utf8(bytes).expect("text stays text"))
+    dialects::set(dialect, default, options, &environment(variables))
+}
+
+/// Sets one option over what each has: sorted.
+fn overlay(before: &Values, option: &str, value: &str) -> Values {
+    let mut after = before.clone();
+    match after.iter_mut().find(|(_, name, _)| name == option) {
+        Some(found) => value.clone_into(&mut found.2),
+        None => after.push((None, option.to_owned(), value.to_owned())),
+    }
+    sorted(after)
+}
+
+fn sorted(mut values: Values) -> Values {
+    values.sort();
+    values
+}
+
+/// Checks a refusal: it does not tell what the variables hold, and was not called for by something
+/// easy.
+fn check_refusal(
+    problems: &Problems,
+    contents: &[&str],
+    is_easy: bool,
+) -> Result<(), TestCaseError> {
+    let told = problems.to_string();
+    // A short text may stand in any message.
+    let tells = |text: &&str| text.len() >= 6 && told.contains(*text);
+    prop_assert!(!contents.iter().any(tells), "it tells the value: {}", told);
+    prop_assert!(!is_easy, "it could be written: {}", told);
+    Ok(())
+}
+
+/// Whether any reader takes this as it is.
+fn is_alphanumeric(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
 /// Checks that all lines of a file are still there, in their order, but for those of an option and
