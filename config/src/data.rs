@@ -208,6 +208,7 @@ impl Data {
             Some(earlier) if earlier.value == value => {}
             Some(earlier) => {
                 let first = earlier.place.clone();
+                let key = key.escape_debug();
                 let message = format!("{key} has another value at {first}; keep one of the two");
                 self.fault(place, Code::Duplicate, message);
             }
@@ -296,18 +297,19 @@ impl Data {
             marks.lines.extend(found.starts);
         }
         for (option, values, marks) in options.into_values() {
+            let shown = option.to_string().escape_debug().to_string();
             if values.len() > 1 && !grammar.repeats() {
                 let times = values.len();
                 let reader = grammar.reader();
                 let message =
-                    format!("{option} stands {times} times, and {reader} takes one; keep one");
+                    format!("{shown} stands {times} times, and {reader} takes one; keep one");
                 self.fault(marks.name(), Code::Duplicate, message);
                 continue;
             }
             match join_values(&values) {
                 Ok(value) => self.add(Key::Option(name.clone(), option), &value, marks),
                 Err(message) => {
-                    self.fault(marks.name(), Code::BadValue, format!("{option}: {message}"));
+                    self.fault(marks.name(), Code::BadValue, format!("{shown}: {message}"));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::document::{Configparser, Grammar, Libvirt, Mysql, Oslo, Plain, Rsync, Swift};
+use crate::document::{Configparser, Grammar, Libvirt, Mysql, Oslo, Plain, Rsync};
 
 /// How a file is read by its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,8 +80,8 @@ impl Dialect {
     pub fn grammar(self) -> Option<&'static dyn Grammar> {
         match self {
             Self::Oslo => Some(&Oslo),
-            Self::Configparser => Some(&Configparser),
-            Self::Swift => Some(&Swift),
+            Self::Configparser => Some(&Configparser::PASTE_DEPLOY),
+            Self::Swift => Some(&Configparser::SWIFT),
             Self::Mysql => Some(&Mysql),
             Self::Plain => Some(&Plain),
             Self::Rsync => Some(&Rsync),

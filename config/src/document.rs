@@ -9,6 +9,7 @@ mod edit;
 mod grammar;
 mod libvirt;
 mod mysql;
+mod name;
 mod oslo;
 mod plain;
 mod rsync;
@@ -20,9 +21,9 @@ use std::ops::Range;
 
 use thiserror::Error;
 
-pub use configparser::{Configparser, Swift};
+pub use configparser::Configparser;
 pub use edit::Edit;
-pub use grammar::Grammar;
+pub use grammar::{Filled, Grammar};
 pub use libvirt::Libvirt;
 pub use mysql::Mysql;
 pub use oslo::{Oslo, check_name, normal_section};

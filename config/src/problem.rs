@@ -1,6 +1,6 @@
 //! What is wrong, where it stands, and what to do about it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Where a problem stands.
@@ -41,7 +41,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line, column } => {
-                write!(f, "{}", path.display())?;
+                shown(&path.display().to_string(), f)?;
                 for number in [line, column].into_iter().flatten() {
                     write!(f, ":{number}")?;
                 }
@@ -51,6 +51,17 @@ impl fmt::Display for Place {
             Self::Key(key) => write!(f, "{}", key.escape_debug()),
         }
     }
+}
+
+/// A path as people know it, without what would move the cursor of a terminal.
+fn shown(path: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    path.chars().try_for_each(|character| {
+        if character.is_control() {
+            write!(f, "{}", character.escape_debug())
+        } else {
+            f.write_char(character)
+        }
+    })
 }
 
 /// One thing that is wrong. The message never holds a value, since any may be a secret.
@@ -120,3 +131,15 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_stays_on_its_line() {
+        let place = Place::position(Path::new("r/s/é\n\u{1b}[31m.conf"), 1, 2);
+        assert_eq!(place.to_string(), "r/s/é\\n\\u{1b}[31m.conf:1:2");
+        assert_eq!(Place::Key("r/\n".into()).to_string(), "r/\\n");
+    }
+}

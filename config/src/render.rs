@@ -219,6 +219,9 @@ fn values(
 }
 
 fn unwritable(error: Unwritable, used: &[String]) -> String {
+    if error == Unwritable::Alike {
+        return error.to_string();
+    }
     let variables =
         if used.is_empty() { String::new() } else { format!(" (it uses ${})", used.join(", $")) };
     format!("its value cannot stand in the file: {error}{variables}")

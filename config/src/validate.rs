@@ -5,6 +5,7 @@
 
 mod finding;
 mod folders;
+mod forms;
 mod names;
 mod nearest;
 mod options;
@@ -109,6 +110,7 @@ pub fn validate(data: Data, settings: &Settings) -> Vec<Finding> {
     quotes::check(&entries, &scope, &mut findings);
     secrets::check(&entries, settings, &mut findings);
     folders::check(&entries, settings, &mut findings);
+    forms::check(&entries, &mut findings);
     if let Some(catalogs) = &settings.catalogs {
         options::check(&entries, &scope, catalogs, &mut findings);
     }

@@ -159,3 +159,26 @@ fn keys_of_a_store() {
     }
     assert!(problems.lines().count() == 6 && !problems.contains("secret"), "{problems}");
 }
+
+/// Whatever a name in a file holds, messages stay on their line.
+#[test]
+fn names_are_shown_without_what_moves_a_cursor() {
+    for file in ["f.conf", "swift.conf", "my.cnf", "rabbitmq.conf", "rsyncd.conf", "qemu.conf", "x"]
+    {
+        for text in [
+            "[a\u{1b}[2Jb]\nx\u{1b}y = 1\nx\u{1b}y = 2\n",
+            "[a\u{8}]\nb\u{7f} = 1\n",
+            "a\u{1b}b = 1\na\u{1b}b = 2\n",
+            "[a]\nb\u{9b} = x\n\u{9b}\n",
+            "[a]\nb\u{1b} = x\n    y \nb\u{1b} = z\n",
+        ] {
+            let mut data = Data::default();
+            data.add_file(&["r", "s\u{1b}", file], Path::new("d/r/s\u{1b}/x"), text.as_bytes());
+            data.add_file(&["r", "list"], Path::new("l"), format!("r/s/{text}").as_bytes());
+            let said =
+                data.finish().map_or_else(|problems| problems.to_string(), |_| String::new());
+            let bad = |c: char| c.is_control() && c != '\n';
+            assert!(!said.contains(bad), "{file}: {said:?}");
+        }
+    }
+}

@@ -1,12 +1,13 @@
 //! What is wrong with keys only together: agents would refuse it, whatever a manifest says.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use super::{Datum, Marks};
 use crate::dialect::Dialect;
+use crate::document::Grammar;
 use crate::key::{FileName, Key, OptionName, variable_key};
 use crate::layers::{FileConfig, Sourced};
+use crate::problem::Place;
 use crate::render::{FileInputs, render};
 use crate::validate::{Code, Finding};
 use crate::variables::{Scope, VariableError};
@@ -16,35 +17,47 @@ pub(super) fn check(
     marks: &BTreeMap<String, Marks>,
 ) -> Vec<Finding> {
     let mut together = Together { marks, scope: Scope::default(), findings: Vec::new() };
-    let mut options = Vec::new();
-    let mut texts = Vec::new();
+    let mut files: BTreeMap<FileName, File<'_>> = BTreeMap::new();
     for (key, datum) in found {
+        let said = Said { key, value: &datum.value };
         match Key::parse(key) {
             Ok(Key::Variable(name)) => {
                 _ = together.scope.general.insert(name, datum.value.clone());
             }
-            Ok(Key::File(file)) => texts.push((key, file)),
-            Ok(Key::Option(file, option)) => options.push((key, datum, file, option)),
+            Ok(Key::File(file)) => files.entry(file).or_default().whole = Some(said),
+            Ok(Key::Option(file, option)) => {
+                files.entry(file).or_default().options.push((option, said));
+            }
             _ => {}
         }
     }
     together.circles();
-    let mut first_options: BTreeMap<FileName, &String> = BTreeMap::new();
-    let mut spelled = BTreeMap::new();
-    for (key, datum, file, option) in options {
-        let dialect = Dialect::by_name(&file.file);
-        if dialect.grammar().is_some() {
-            together.filled_in(key, option.clone(), &datum.value, dialect);
+    for (name, file) in files {
+        let dialect = Dialect::by_name(&name.file);
+        if let (Some(whole), Some((_, option))) = (&file.whole, file.options.first()) {
+            together.text_and_options(whole.key, option.key);
         }
-        together.spelled_twice(key, &file, &option, dialect, &mut spelled);
-        first_options.entry(file).or_insert(key);
-    }
-    for (key, file) in texts {
-        if let Some(option) = first_options.get(&file) {
-            together.text_and_options(key, option);
+        match (dialect.grammar(), file.whole) {
+            (Some(grammar), _) => together.options(file.options, dialect, grammar),
+            (None, Some(whole)) => together.whole(&whole, dialect),
+            (None, None) => {}
         }
     }
     together.findings
+}
+
+/// A key and what it holds.
+#[derive(Clone, Copy)]
+struct Said<'d> {
+    key: &'d str,
+    value: &'d str,
+}
+
+/// What the data says of a file, in one role.
+#[derive(Default)]
+struct File<'d> {
+    whole: Option<Said<'d>>,
+    options: Vec<(OptionName, Said<'d>)>,
 }
 
 struct Together<'a> {
@@ -56,7 +69,10 @@ struct Together<'a> {
 impl Together<'_> {
     /// Variables that need themselves.
     fn circles(&mut self) {
-        for (name, error) in self.scope.check_general() {
+        // What nobody knows yet could hide a circle.
+        let general = self.scope.general.clone();
+        let Scope { environment, .. } = self.taken_to_be(general.values().map(String::as_str));
+        for (name, error) in (Scope { general, environment }).check_general() {
             // A malformed value has been reported where it stands.
             if let VariableError::Circle(_) = &error
                 && let Some(marks) = self.marks.get(&variable_key(&name))
@@ -66,41 +82,102 @@ impl Together<'_> {
         }
     }
 
-    /// A value that cannot stand in its file once its variables are filled in.
-    fn filled_in(&mut self, key: &str, option: OptionName, value: &str, dialect: Dialect) {
-        let message = refused(key, option, value, dialect, &self.scope);
-        if let (Some(message), Some(marks)) = (message, self.marks.get(key)) {
-            self.findings.push(Finding::error(marks.line(0), Code::BadValue, message));
+    /// Options that cannot stand in their file, once their variables are filled in, or not beside
+    /// each other.
+    fn options(
+        &mut self,
+        mut options: Vec<(OptionName, Said<'_>)>,
+        dialect: Dialect,
+        grammar: &dyn Grammar,
+    ) {
+        self.spelled_twice(&mut options, grammar);
+        let scope = self.taken_to_be(options.iter().map(|(_, said)| said.value));
+        options.retain(|(_, said)| self.can_be_filled_in(said, dialect, &scope));
+        let sourced =
+            |said: Said<'_>| Sourced { key: said.key.into(), layer: 0, value: said.value.into() };
+        let options = options.into_iter().map(|(name, said)| (name, sourced(said)));
+        let config = FileConfig { whole: None, options: options.collect() };
+        self.rendered(FileInputs { dialect, config, scope });
+    }
+
+    /// A text or bytes that cannot be put together.
+    fn whole(&mut self, said: &Said<'_>, dialect: Dialect) {
+        let scope = self.taken_to_be([said.value]);
+        // Whether it is base64 depends on what the agents have.
+        let is_known = scope.environment.is_empty();
+        if self.can_be_filled_in(said, dialect, &scope) && dialect == Dialect::Binary && is_known {
+            let whole = Sourced { key: said.key.into(), layer: 0, value: said.value.into() };
+            let config = FileConfig { whole: Some(whole), ..FileConfig::default() };
+            self.rendered(FileInputs { dialect, config, scope });
         }
     }
 
-    /// Two spellings of what is one option to the file's reader.
-    fn spelled_twice(
-        &mut self,
-        key: &str,
-        file: &FileName,
-        option: &OptionName,
-        dialect: Dialect,
-        spelled: &mut BTreeMap<(FileName, OptionName), String>,
-    ) {
-        let (Some(grammar), Some(marks)) = (dialect.grammar(), self.marks.get(key)) else { return };
-        let section = option.section.as_deref();
-        let normal = OptionName {
-            section: section.map(|section| grammar.normal_section(section).into_owned()),
-            option: grammar.normal_option(&option.option).into_owned(),
-        };
-        match spelled.entry((file.clone(), normal)) {
-            Entry::Vacant(entry) => _ = entry.insert(key.to_owned()),
-            Entry::Occupied(first) => {
-                let message = format!(
-                    "{} takes this for the same option as {}",
-                    grammar.reader(),
-                    first.get().escape_debug()
-                );
-                let finding = Finding::error(marks.key(), Code::Duplicate, message);
-                self.findings.push(finding.remedy("keep one of the two: agents refuse both"));
+    /// What an agent would refuse, whatever the file's default is.
+    fn rendered(&mut self, inputs: FileInputs) {
+        for problem in render(&inputs, None).err().into_iter().flat_map(|problems| problems.0) {
+            let Place::Key(key) = &problem.place else { continue };
+            if let Some(marks) = self.marks.get(key) {
+                self.findings.push(Finding::error(marks.line(0), Code::BadValue, problem.message));
             }
         }
+    }
+
+    /// The variables that these values need. What only agents have is taken to be good; a number is
+    /// so wherever it may stand.
+    fn taken_to_be<'v>(&self, values: impl IntoIterator<Item = &'v str>) -> Scope {
+        let needed = self.scope.needed(values);
+        let mut scope = self.scope.restrict(&needed);
+        let unknown = needed.into_iter().filter(|name| !scope.general.contains_key(name));
+        scope.environment = unknown.map(|name| (name, "1".to_owned())).collect();
+        scope
+    }
+
+    /// Whether a value's variables can be looked up. Most of what keeps one from it is told where
+    /// the variable stands.
+    fn can_be_filled_in(&mut self, said: &Said<'_>, dialect: Dialect, scope: &Scope) -> bool {
+        let error =
+            if said.value.contains('$') { scope.pieces(said.value, dialect).err() } else { None };
+        if let Some(VariableError::TooDeep(_) | VariableError::TooLarge(_)) = &error
+            && let (Some(error), Some(marks)) = (&error, self.marks.get(said.key))
+        {
+            self.findings.push(Finding::error(marks.line(0), Code::BadValue, error));
+        }
+        error.is_none()
+    }
+
+    /// Two spellings of what is one option to the file's reader, or to one of them. The first one
+    /// stays.
+    fn spelled_twice(&mut self, options: &mut Vec<(OptionName, Said<'_>)>, grammar: &dyn Grammar) {
+        let mut spelled = BTreeMap::new();
+        options.retain(|(name, said)| {
+            let section = name.section.as_deref();
+            let section = section.map(|section| grammar.normal_section(section).into_owned());
+            let option = grammar.normal_option(&name.option).into_owned();
+            let folded = grammar.is_also_read_in_lower_case().then(|| option.to_lowercase());
+            let same = (section, folded.unwrap_or_else(|| option.clone()));
+            let Some((first, key)) = spelled.get(&same) else {
+                spelled.insert(same, (option, said.key));
+                return true;
+            };
+            let is_same = *first == option;
+            self.alike(said.key, key, is_same, grammar.reader());
+            false
+        });
+    }
+
+    fn alike(&mut self, key: &str, first: &str, is_same: bool, reader: &str) {
+        let Some(marks) = self.marks.get(key) else { return };
+        let first = first.escape_debug();
+        let message = if is_same {
+            format!("{reader} takes this for the same option as {first}")
+        } else {
+            format!(
+                "this differs from {first} in case only, and some of the file's readers take names in \
+                 lower case"
+            )
+        };
+        let finding = Finding::error(marks.key(), Code::Duplicate, message);
+        self.findings.push(finding.remedy("keep one of the two: agents refuse both"));
     }
 
     /// Two ways to say one file.
@@ -113,40 +190,6 @@ impl Together<'_> {
         let finding = Finding::error(marks.key(), Code::Duplicate, message);
         self.findings.push(finding.remedy("delete the text or the options: agents refuse both"));
     }
-}
-
-/// Why agents refuse a value once its variables are filled in. Without any it has been looked at
-/// already.
-fn refused(
-    key: &str,
-    option: OptionName,
-    value: &str,
-    dialect: Dialect,
-    scope: &Scope,
-) -> Option<String> {
-    let needed = scope.needed([value]);
-    if needed.is_empty() {
-        return None;
-    }
-    let mut scope = scope.restrict(&needed);
-    for name in needed {
-        if !scope.general.contains_key(&name) {
-            // What only agents have is taken to be good; a number is so wherever it may stand.
-            scope.environment.insert(name, "1".to_owned());
-        }
-    }
-    match scope.pieces(value, dialect) {
-        Ok(_) => {}
-        Err(error @ (VariableError::TooDeep(_) | VariableError::TooLarge(_))) => {
-            return Some(error.to_string());
-        }
-        // That is told where it stands.
-        Err(_) => return None,
-    }
-    let sourced = Sourced { key: key.to_owned(), layer: 0, value: value.to_owned() };
-    let config = FileConfig { whole: None, options: BTreeMap::from([(option, sourced)]) };
-    let inputs = FileInputs { dialect, config, scope };
-    render(&inputs, None).err()?.0.into_iter().next().map(|problem| problem.message)
 }
 
 #[cfg(test)]

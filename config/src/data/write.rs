@@ -151,8 +151,8 @@ fn read_back(
 struct Writer {
     layout: Layout,
     tree: Tree,
-    /// The section that an overlay is in, and the options that it says there, by its path.
-    sections: BTreeMap<String, (String, Vec<String>)>,
+    /// The section that an overlay is in, by its path.
+    sections: BTreeMap<String, String>,
     variables: String,
     /// Whole keys, by role and service.
     listings: BTreeMap<(String, String), String>,
@@ -228,28 +228,18 @@ impl Writer {
             return false;
         }
         let Some(path) = path_of(file) else { return false };
-        let before = self.sections.get(&path);
-        let same = before.filter(|(before, _)| section == Some(before.as_str()));
-        let others = same.map(|(_, options)| options.as_slice()).unwrap_or_default();
-        let Some(lines) = overlay_lines(grammar, option, value, others) else { return false };
-        let header = match section {
-            Some(section) if same.is_none() => {
-                let blank = if before.is_some() { "\n" } else { "" };
-                format!("{blank}[{section}]\n")
-            }
-            _ => String::new(),
-        };
+        let Some(lines) = overlay_lines(grammar, option, value) else { return false };
+        let begins =
+            section.filter(|section| self.sections.get(&path).is_none_or(|s| s != section));
         if !self.tree.claim(&path) {
             return false;
         }
-        self.tree.append(&path, &format!("{header}{lines}"));
-        if let Some(section) = section {
-            let said = self.sections.entry(path).or_default();
-            if !header.is_empty() {
-                *said = (section.to_owned(), Vec::new());
-            }
-            said.1.push(option.option.clone());
+        if let Some(section) = begins {
+            let blank = if self.tree.is_empty(&path) { "" } else { "\n" };
+            self.tree.append(&path, &format!("{blank}[{section}]\n"));
+            self.sections.insert(path.clone(), section.to_owned());
         }
+        self.tree.append(&path, &lines);
         true
     }
 
@@ -308,6 +298,11 @@ impl Tree {
         free
     }
 
+    /// Whether nothing has been written to a file yet.
+    fn is_empty(&self, path: &str) -> bool {
+        self.files.get(path).is_none_or(String::is_empty)
+    }
+
     fn append(&mut self, path: &str, text: &str) {
         if let Some(file) = self.files.get_mut(path) {
             file.push_str(text);
@@ -343,13 +338,8 @@ fn line(key: &str, value: &str) -> Option<String> {
     (plain && !value.contains('\n')).then(|| format!("{key}={value}{end}"))
 }
 
-/// The lines of an overlay that read back as just this, in a section with these other options.
-fn overlay_lines(
-    grammar: &'static dyn Grammar,
-    name: &OptionName,
-    value: &str,
-    others: &[String],
-) -> Option<String> {
+/// The lines of an overlay that read back as just this.
+fn overlay_lines(grammar: &'static dyn Grammar, name: &OptionName, value: &str) -> Option<String> {
     let split = split_values(value).into_iter();
     let values: Result<Vec<_>, _> = split.map(|lines| Value::from_lines(grammar, lines)).collect();
     let values = values.ok()?;
@@ -359,8 +349,7 @@ fn overlay_lines(
         return None;
     }
     let edit = Edit { section: name.section.as_deref(), option: &name.option, values: &values };
-    let others = || others.iter().map(String::as_str).collect();
-    grammar.check_place(&edit, &others).ok()?;
+    grammar.check_place(&edit).ok()?;
     let mut overlay = Document::empty(grammar);
     let section = (!grammar.opening().is_empty()).then_some("section");
     overlay.set(section, &name.option, &values).ok()?;

@@ -2,43 +2,54 @@
 //! than its option continues the value, blank lines and comments between them included; no section
 //! and no option occurs twice; `%` starts a reference to another option.
 //!
-//! [`Configparser`] is what PasteDeploy and the readers of `swift.conf` read alike, [`Swift`] what
-//! those of Swift's servers and daemons do. They differ in two things. The readers of `swift.conf`
-//! do not tell names apart by case, and one of them takes the file for Latin-1. And Swift's servers
-//! give `%` its meaning only in a value that holds `%(`.
+//! There are two dialects: [`Configparser::PASTE_DEPLOY`] is what PasteDeploy and the readers of
+//! `swift.conf` read alike, [`Configparser::SWIFT`] what those of Swift's servers and daemons do. They
+//! differ in two things. The readers of `swift.conf` do not tell names apart by case, and one of them
+//! takes the file for Latin-1. And Swift's servers give `%` its meaning only in a value that holds `%(`.
 
 mod percent;
 mod read;
 
 use super::grammar::fill_each;
 use super::value::{strip, strip_start};
-use super::{Edit, Grammar, Kind, Line, SyntaxError, Unwritable, Value};
+use super::{Edit, Grammar, Kind, Line, SyntaxError, Unwritable, Value, name};
 use crate::variables::Piece;
-use percent::{is_well_formed, refers, refers_to_place};
+use percent::{is_well_formed, refers};
 use read::same_in_latin1;
 
 /// What Swift takes a byte of a letter for, in the section from which it hashes all paths.
 const HASHED: &str = "swift-hash";
 
-/// The dialect of PasteDeploy and of `swift.conf`.
+/// A dialect of configparser's.
 #[derive(Clone, Copy, Debug)]
-pub struct Configparser;
+pub struct Configparser {
+    /// Whether it is that of Swift's servers and daemons.
+    is_swift: bool,
+}
 
-/// The dialect of Swift's servers and daemons.
-#[derive(Clone, Copy, Debug)]
-pub struct Swift;
+impl Configparser {
+    /// The dialect of PasteDeploy and of `swift.conf`.
+    pub const PASTE_DEPLOY: Self = Self { is_swift: false };
+
+    /// The dialect of Swift's servers and daemons.
+    pub const SWIFT: Self = Self { is_swift: true };
+}
 
 impl Grammar for Configparser {
     fn reader(&self) -> &'static str {
-        "configparser"
+        if self.is_swift { "Swift" } else { "configparser" }
     }
 
     fn lines<'a>(&self, text: &'a str) -> (Vec<Line<'a>>, Vec<SyntaxError>) {
-        read::lines(text, true)
+        read::lines(text, self.is_also_read_in_lower_case())
     }
 
     fn check_name(&self, section: Option<&str>, option: &str) -> Result<(), String> {
-        check_name(section, option)
+        let no_section = "configparser reads no option before the first section; \
+                          use role/service/file/DEFAULT/option";
+        let section = section.ok_or(no_section)?;
+        name::check_section(section, &[']'], "']'")?;
+        name::check_option(option)
     }
 
     fn repeats(&self) -> bool {
@@ -51,106 +62,22 @@ impl Grammar for Configparser {
 
     fn check_value(&self, lines: &[String]) -> Result<(), Unwritable> {
         check_lines(lines)?;
-        if lines.iter().all(|line| is_well_formed(line)) {
-            return Ok(());
-        }
-        Err(Unwritable::Other(
-            "it holds a % that is neither %% nor the start of %(name)s; write %% for a percent sign",
-        ))
+        if self.is_swift { percent::check_swift(lines) } else { percent::check(lines) }
     }
 
-    fn check_place<'s>(
-        &self,
-        edit: &Edit<'_>,
-        others: &dyn Fn() -> Vec<&'s str>,
-    ) -> Result<(), Unwritable> {
-        let Edit { section, option, values } = *edit;
-        let folded = option.to_lowercase();
-        if others().iter().any(|other| other.to_lowercase() == folded) {
-            return Err(Unwritable::Other(
-                "its section has an option that differs from this one in case only, and swift.conf \
-                 is read in lower case; take the name that is there, or delete one of the two keys",
-            ));
-        }
-        let texts = || values.iter().map(Value::text);
+    fn check_place(&self, edit: &Edit<'_>) -> Result<(), Unwritable> {
+        let hashed = self.is_also_read_in_lower_case() && edit.section == Some(HASHED);
+        let texts = || edit.values.iter().map(Value::text);
         let alike = |text: &String| text.split('\n').all(same_in_latin1);
-        if section == Some(HASHED) && !(same_in_latin1(option) && texts().all(|text| alike(&text)))
-        {
+        if hashed && !(same_in_latin1(edit.option) && texts().all(|text| alike(&text))) {
             return Err(Unwritable::Other(HASHED_AS_BYTES));
         }
         Ok(())
     }
 
-    fn indent<'l>(&self, lines: &'l [Line<'_>], at: usize) -> &'l str {
-        indent(lines, at)
-    }
-
-    fn indent_more<'p>(&self, prefix: &'p str) -> &'p str {
-        blanks(prefix)
-    }
-
-    fn other_line(&self, line: &str) -> String {
-        other_line(line)
-    }
-
-    fn push_text(
-        &self,
-        line: &mut String,
-        text: &str,
-        _variable: Option<&str>,
-    ) -> Result<(), String> {
-        if !is_well_formed(text) {
-            return Err("its own text holds a % that is neither %% nor the start of a complete \
-                        %(name)s without variables in it; write %% for a percent sign"
-                .into());
-        }
-        line.push_str(text);
-        Ok(())
-    }
-
-    fn push_variable(&self, line: &mut String, text: &str) -> Result<(), &'static str> {
-        line.push_str(&text.replace('%', "%%"));
-        Ok(())
-    }
-}
-
-impl Grammar for Swift {
-    fn reader(&self) -> &'static str {
-        "Swift"
-    }
-
-    fn lines<'a>(&self, text: &'a str) -> (Vec<Line<'a>>, Vec<SyntaxError>) {
-        read::lines(text, false)
-    }
-
-    fn check_name(&self, section: Option<&str>, option: &str) -> Result<(), String> {
-        check_name(section, option)
-    }
-
-    fn repeats(&self) -> bool {
-        false
-    }
-
-    fn separators(&self) -> &'static [char] {
-        &['=', ':']
-    }
-
-    fn check_value(&self, lines: &[String]) -> Result<(), Unwritable> {
-        check_lines(lines)?;
-        let refer = lines.iter().any(|line| refers(line));
-        if refer && !lines.iter().all(|line| is_well_formed(line)) {
-            return Err(Unwritable::Other(
-                "it holds %(, so that Swift fills it in, and then each % must be %% or the start \
-                 of %(name)s",
-            ));
-        }
-        if lines.iter().any(|line| refers_to_place(line)) {
-            return Err(Unwritable::Other(
-                "it refers to the place of the file, %(here)s or %(__file__)s, which Swift's \
-                 daemons do not know; write the path itself",
-            ));
-        }
-        Ok(())
+    /// `swift.conf` is.
+    fn is_also_read_in_lower_case(&self) -> bool {
+        !self.is_swift
     }
 
     fn indent<'l>(&self, lines: &'l [Line<'_>], at: usize) -> &'l str {
@@ -162,15 +89,18 @@ impl Grammar for Swift {
     }
 
     fn other_line(&self, line: &str) -> String {
-        other_line(line)
+        // A blank line stays one.
+        if line.is_empty() { String::new() } else { format!("    {line}") }
     }
 
-    /// A value in which the key's own text refers to options is filled in by Swift, and any other is
-    /// not: whether a percent sign is to be doubled depends on the whole value.
+    /// A value in which the key's own text refers to options is filled in by Swift's servers, and any
+    /// other is not: whether a percent sign is to be doubled depends on the whole value.
     fn fill(&self, lines: &[Vec<Piece>]) -> Result<Vec<String>, String> {
         let own = |piece: &Piece| piece.variable.is_none();
-        if lines.iter().flatten().any(|piece| own(piece) && refers(&piece.text)) {
-            return fill_each(&Configparser, lines);
+        let refers_to_options =
+            || lines.iter().flatten().any(|piece| own(piece) && refers(&piece.text));
+        if !self.is_swift || refers_to_options() {
+            return fill_each(&Self::PASTE_DEPLOY, lines);
         }
         let mut filled = fill_each(self, lines)?;
         if filled.iter().any(|line| refers(line)) {
@@ -180,42 +110,31 @@ impl Grammar for Swift {
         }
         Ok(filled)
     }
+
+    fn push_text(
+        &self,
+        line: &mut String,
+        text: &str,
+        _variable: Option<&str>,
+    ) -> Result<(), String> {
+        if !self.is_swift && !is_well_formed(text) {
+            return Err("its own text holds a % that is neither %% nor the start of a complete \
+                        %(name)s without variables in it; write %% for a percent sign"
+                .into());
+        }
+        line.push_str(text);
+        Ok(())
+    }
+
+    fn push_variable(&self, line: &mut String, text: &str) -> Result<(), &'static str> {
+        line.push_str(&if self.is_swift { text.into() } else { text.replace('%', "%%") });
+        Ok(())
+    }
 }
 
 /// Why a text cannot stand in the section from which Swift hashes.
 const HASHED_AS_BYTES: &str = "Swift reads this section byte by byte, and would drop a part of a \
                                letter at its end; use ASCII";
-
-/// Checks that a section and an option can stand in a file and are read as what they are.
-fn check_name(section: Option<&str>, option: &str) -> Result<(), String> {
-    let Some(section) = section else {
-        return Err("configparser reads no option before the first section; \
-                    use role/service/file/DEFAULT/option"
-            .into());
-    };
-    let shown = section.escape_debug();
-    if section.chars().any(|c| c.is_control() || c == ']') {
-        return Err(format!(
-            "the section \"{shown}\" holds a line break, a control character or ']'"
-        ));
-    }
-    if strip(section) != section || section.is_empty() {
-        return Err(format!("the section \"{shown}\" is empty, or starts or ends with a blank"));
-    }
-    let shown = option.escape_debug();
-    if option.chars().any(|c| c.is_control() || matches!(c, '=' | ':')) {
-        return Err(format!(
-            "the option \"{shown}\" holds a line break, a control character, '=' or ':'"
-        ));
-    }
-    if strip(option) != option || option.is_empty() {
-        return Err(format!("the option \"{shown}\" is empty, or starts or ends with a blank"));
-    }
-    if option.starts_with(['#', ';', '[']) {
-        return Err(format!("the option \"{shown}\" starts with '#', ';' or '['"));
-    }
-    Ok(())
-}
 
 /// Checks all of a value but its percent signs.
 fn check_lines(lines: &[String]) -> Result<(), Unwritable> {
@@ -237,11 +156,6 @@ fn check_lines(lines: &[String]) -> Result<(), Unwritable> {
         ));
     }
     Ok(())
-}
-
-/// A blank line stays one.
-fn other_line(line: &str) -> String {
-    if line.is_empty() { String::new() } else { format!("    {line}") }
 }
 
 /// The blanks of a new option, so that it continues none before it and none behind continues it: as

@@ -1,5 +1,6 @@
 //! Setting options and leaving everything else alone.
 
+mod alike;
 mod commented;
 mod survey;
 mod written;
@@ -8,6 +9,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{Document, Kind, Line, Unwritable, Value};
+use alike::Alike;
 use survey::{Found, Survey};
 use written::new_prefix;
 
@@ -45,13 +47,13 @@ impl<'a> Document<'a> {
     /// is changed.
     pub fn set_all(&mut self, edits: &[Edit<'_>]) -> Vec<(usize, Unwritable)> {
         let survey = Survey::of(self, edits);
+        let alike = Alike::of(self, edits);
         let mut refused = Vec::new();
         let mut splices: Vec<Splice<'a>> = Vec::new();
         // By their numbers, which go by the first edit of each.
         let mut new: BTreeMap<usize, (&str, Vec<Line<'a>>)> = BTreeMap::new();
         for (number, (edit, found)) in edits.iter().zip(&survey.options).enumerate() {
-            let others = || self.others(edit, edits);
-            if let Err(why) = self.grammar.check_place(edit, &others) {
+            if let Err(why) = alike.check(edit).and_then(|()| self.grammar.check_place(edit)) {
                 refused.push((number, why));
                 continue;
             }
@@ -72,26 +74,6 @@ impl<'a> Document<'a> {
             self.apply(splices, new.into_values());
         }
         refused
-    }
-
-    /// The options beside one in its section, as they stand or are to stand.
-    fn others<'s>(&'s self, edit: &Edit<'_>, edits: &[Edit<'s>]) -> Vec<&'s str> {
-        let normal =
-            |name: Option<&str>| name.map(|name| self.grammar.normal_section(name).into_owned());
-        let wanted = normal(edit.section);
-        let mut inside = wanted.is_none();
-        let mut names = Vec::new();
-        for line in &self.lines {
-            if let Some(name) = line.section() {
-                inside = normal(Some(name)) == wanted;
-            }
-            names.extend(line.option().filter(|_| inside));
-        }
-        let new = edits.iter().filter(|other| normal(other.section) == wanted);
-        names.extend(new.map(|other| other.option));
-        let own = self.grammar.normal_option(edit.option);
-        names.retain(|name| self.grammar.normal_option(name) != own);
-        names
     }
 
     /// What an option calls for that stands somewhere, or goes to the end of its section.
@@ -142,7 +124,7 @@ impl<'a> Document<'a> {
                     }
                 }
                 _ => {
-                    let (prefix, suffix) = self.around_value(place.start);
+                    let (prefix, suffix) = self.around_value(place.clone());
                     let lines = self.written(edit.option, own, &prefix, &suffix)?;
                     splices.push((place.clone(), lines));
                 }
@@ -176,6 +158,9 @@ impl<'a> Document<'a> {
         }
         if is_open {
             self.keep_open(end);
+        }
+        if end == "\r" {
+            self.keep_ends_apart();
         }
     }
 
@@ -213,11 +198,23 @@ impl<'a> Document<'a> {
             line.end_with(end);
         }
         if is_last_open || self.may_end_openly() {
-            if let Some(last) = self.lines.last_mut() {
+            // A blank line without its end would be none.
+            if let Some(last) = self.lines.last_mut().filter(|last| !last.text.is_empty()) {
                 last.end_with("");
             }
-            // A blank line without its end is none.
-            self.lines.pop_if(|last| last.text.is_empty());
+        }
+    }
+
+    /// A carriage return alone that ends a new line, and the line feed of a blank line behind it, would
+    /// be one end.
+    fn keep_ends_apart(&mut self) {
+        let is_bare_feed = |line: &Line<'_>| line.text.is_empty() && line.end == "\n";
+        let mut behind_is_feed = false;
+        for line in self.lines.iter_mut().rev() {
+            if behind_is_feed && line.end == "\r" {
+                line.end_with("\r\n");
+            }
+            behind_is_feed = is_bare_feed(line);
         }
     }
 

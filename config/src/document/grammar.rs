@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use super::{Edit, Kind, Line, SyntaxError, Unwritable, value};
 use crate::variables::Piece;
@@ -43,6 +44,11 @@ pub trait Grammar: Sync + fmt::Debug {
 
     /// Whether an option may have several values, one for each time that it stands in the file.
     fn repeats(&self) -> bool;
+
+    /// Whether a value may go on on lines of its own.
+    fn continues(&self) -> bool {
+        true
+    }
 
     /// Whether of an option that stands several times the last one counts, wherever the others are.
     /// Then it is the one that is kept.
@@ -98,17 +104,23 @@ pub trait Grammar: Sync + fmt::Debug {
         self.strip(line.value())
     }
 
+    /// What stands behind a value on its last line, where the value takes several.
+    fn behind<'l>(&self, _lines: &'l [Line<'_>]) -> &'l str {
+        ""
+    }
+
     /// Checks that a value, given by its lines, can stand in a file so that just this is read.
     fn check_value(&self, lines: &[String]) -> Result<(), Unwritable>;
 
-    /// Checks what depends on where a value is to stand. `others` gives the other options of its
-    /// section, as they stand there or are to stand.
-    fn check_place<'s>(
-        &self,
-        _edit: &Edit<'_>,
-        _others: &dyn Fn() -> Vec<&'s str>,
-    ) -> Result<(), Unwritable> {
+    /// Checks what depends on where a value is to stand.
+    fn check_place(&self, _edit: &Edit<'_>) -> Result<(), Unwritable> {
         Ok(())
+    }
+
+    /// Whether some of its readers take names in lower case, so that no two options of a section may
+    /// differ in case only.
+    fn is_also_read_in_lower_case(&self) -> bool {
+        false
     }
 
     /// The blanks that an option begins with which is new at this line.
@@ -176,6 +188,36 @@ pub trait Grammar: Sync + fmt::Debug {
         line.push_str(text);
         Ok(())
     }
+
+    /// Checks that what variables hold, given by its places in a line, stays data to the reader. The
+    /// message never holds the text.
+    fn check_filled(&self, _line: &str, _variables: &[Filled<'_>]) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Where what a variable holds stands in a line; some of it, where it goes over several.
+#[derive(Clone, Debug)]
+pub struct Filled<'v> {
+    /// The bytes.
+    pub at: Range<usize>,
+    /// The variable.
+    pub variable: &'v str,
+}
+
+/// The first variable that holds some of one of these places, which are in their order.
+pub(super) fn first_inside<'v>(
+    variables: &[Filled<'v>],
+    places: impl Iterator<Item = Range<usize>>,
+) -> Option<&'v str> {
+    let mut left = variables.iter().filter(|found| !found.at.is_empty()).peekable();
+    for place in places {
+        while left.next_if(|found| found.at.end <= place.start).is_some() {}
+        if let Some(found) = left.peek().filter(|found| found.at.start < place.end) {
+            return Some(found.variable);
+        }
+    }
+    None
 }
 
 /// Puts the pieces of a value together, one after the other. A variable may hold several lines: they
@@ -192,25 +234,30 @@ pub(super) fn fill_each<G: Grammar + ?Sized>(
 }
 
 fn fill_line<G: Grammar + ?Sized>(grammar: &G, pieces: &[Piece]) -> Result<Vec<String>, String> {
-    let mut lines = vec![String::new()];
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut variables = Vec::new();
     let mut after_variable = None;
     for piece in pieces {
-        let Some(line) = lines.last_mut() else { break };
-        let Some(variable) = &piece.variable else {
-            grammar.push_text(line, &piece.text, after_variable.take())?;
+        let Some(variable) = piece.variable.as_deref() else {
+            grammar.push_text(&mut line, &piece.text, after_variable.take())?;
             continue;
         };
         for (index, part) in piece.text.split('\n').enumerate() {
             if index > 0 {
-                lines.push(String::new());
+                grammar.check_filled(&line, &variables)?;
+                variables.clear();
+                lines.push(std::mem::take(&mut line));
             }
-            if let Some(line) = lines.last_mut() {
-                grammar
-                    .push_variable(line, part)
-                    .map_err(|why| format!("what ${variable} holds {why}"))?;
-            }
+            let start = line.len();
+            grammar
+                .push_variable(&mut line, part)
+                .map_err(|why| format!("what ${variable} holds {why}"))?;
+            variables.push(Filled { at: start..line.len(), variable });
         }
-        after_variable = Some(variable.as_str());
+        after_variable = Some(variable);
     }
+    grammar.check_filled(&line, &variables)?;
+    lines.push(line);
     Ok(lines)
 }

@@ -4,9 +4,11 @@
 
 mod scan;
 
+use std::ops::Range;
+
 use super::value::split_lines;
-use super::{Grammar, Kind, Line, SyntaxError, Unwritable};
-use scan::{Quote, is_blank, open_quote, value_end};
+use super::{Filled, Grammar, Kind, Line, SyntaxError, Unwritable, name};
+use scan::{Quote, Quotes, is_blank, value_end};
 
 /// The dialect of libvirt's daemons.
 #[derive(Clone, Copy, Debug)]
@@ -22,13 +24,7 @@ impl Grammar for Libvirt {
     }
 
     fn check_name(&self, section: Option<&str>, option: &str) -> Result<(), String> {
-        if let Some(section) = section {
-            return Err(format!(
-                "the file has no sections, and the key names one, \"{}\"; \
-                 use role/service/file/option",
-                section.escape_debug()
-            ));
-        }
+        name::check_no_section(section)?;
         if name_length(option) != option.len() || option.is_empty() {
             return Err(format!(
                 "libvirt reads no option \"{}\"; a name is made of letters, digits and '_', and \
@@ -53,20 +49,23 @@ impl Grammar for Libvirt {
 
     /// As it stands in the file, without the blanks around its lines and what follows it.
     fn value(&self, lines: &[Line<'_>]) -> String {
-        let mut text = lines.iter().map(Line::value).collect::<Vec<_>>().join("\n");
-        // What follows six quotes tells whether they are an empty text.
-        text.push('\n');
-        let start = text.len() - text.trim_start_matches(is_blank).len();
-        let end = value_end(&text, start).unwrap_or(text.len() - 1);
-        let lines = text[start..end].split('\n').map(|line| self.strip(line));
+        let (text, value) = joined(lines);
+        let lines = text[value].split('\n').map(|line| self.strip(line));
         lines.collect::<Vec<_>>().join("\n")
+    }
+
+    fn behind<'l>(&self, lines: &'l [Line<'_>]) -> &'l str {
+        let (text, value) = joined(lines);
+        // Without the line break at its end.
+        let length = text.len() - value.end - 1;
+        let last = lines.last().map_or("", Line::value);
+        &last[last.len().saturating_sub(length)..]
     }
 
     fn check_value(&self, lines: &[String]) -> Result<(), Unwritable> {
         let text = lines.join("\n");
         if text.contains(['\r', '\0']) {
-            let why = "it holds a carriage return or a NUL byte, which libvirt does not keep";
-            return Err(Unwritable::Other(why));
+            return Err(Unwritable::Lost(self.reader()));
         }
         if lines.iter().any(|line| self.strip(line) != line) {
             return Err(Unwritable::Other("one of its lines starts or ends with a blank"));
@@ -82,33 +81,61 @@ impl Grammar for Libvirt {
     }
 
     /// In quotes a variable is a part of the text; anywhere else it is a number.
-    fn push_variable(&self, line: &mut String, text: &str) -> Result<(), &'static str> {
-        if text.contains(['\r', '\0']) {
-            return Err("has a carriage return or a NUL byte, which libvirt does not keep");
+    fn check_filled(&self, line: &str, variables: &[Filled<'_>]) -> Result<(), String> {
+        let mut quotes = Quotes::default();
+        let mut at = 0;
+        for Filled { at: place, variable } in variables {
+            quotes.read(&line[at..place.start]);
+            let text = &line[place.clone()];
+            check_variable(text, quotes.open())
+                .map_err(|why| format!("what ${variable} holds {why}"))?;
+            quotes.read(text);
+            at = place.end;
         }
-        match open_quote(line) {
-            Some(Quote::Single) if text.contains('\'') => {
-                Err("has a single quote, which would end the text around it; put the variable in \
-                     double quotes")
-            }
-            Some(Quote::Double) if text.contains('"') => {
-                Err("has a double quote, which would end the text around it; put the variable in \
-                     single quotes")
-            }
-            Some(Quote::Triple) if text.contains('"') => {
-                Err("has a double quote, which could end the text around it; put the variable in \
-                     single quotes")
-            }
-            None if !text.chars().all(|c| c.is_ascii_digit()) => Err(
-                "is no number, or has a line break; libvirt takes a text only in quotes and on \
-                     one line",
-            ),
-            _ => {
-                line.push_str(text);
-                Ok(())
-            }
-        }
+        Ok(())
     }
+}
+
+/// Checks that what a variable holds can stand where this quote is open.
+fn check_variable(text: &str, open: Option<Quote>) -> Result<(), &'static str> {
+    if text.contains(['\r', '\0']) {
+        return Err("has a carriage return or a NUL byte, which libvirt does not keep");
+    }
+    match open {
+        Some(Quote::Single) if text.contains('\'') => Err(
+            "has a single quote, which would end the text around it; put the variable in double \
+                 quotes",
+        ),
+        Some(Quote::Double) if text.contains('"') => Err(
+            "has a double quote, which would end the text around it; put the variable in single \
+                 quotes",
+        ),
+        Some(Quote::Triple) if text.contains('"') => Err(
+            "has a double quote, which could end the text around it; put the variable in single \
+                 quotes",
+        ),
+        None if !text.chars().all(|c| c.is_ascii_digit()) => Err(
+            "is no number, or has a line break; libvirt takes a text only in quotes and on one \
+                 line",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// The lines of an option from its value on, with a line break behind each, and where in them the
+/// value stands.
+fn joined(lines: &[Line<'_>]) -> (String, Range<usize>) {
+    let [first, more @ ..] = lines else { return (String::new(), 0..0) };
+    // What follows the value on the option's own line is left away already where it is one.
+    let mut text = format!("{}\n", first.value());
+    for line in more {
+        text.push_str(&line.text);
+        // What follows six quotes tells whether they are an empty text.
+        text.push('\n');
+    }
+    let start = text.len() - text.trim_start_matches(is_blank).len();
+    let end = value_end(&text, start).unwrap_or(text.len() - 1);
+    (text, start..end)
 }
 
 fn lines(text: &str) -> (Vec<Line<'_>>, Vec<SyntaxError>) {

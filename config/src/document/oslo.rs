@@ -2,10 +2,14 @@
 //! with a blank or tab, the first `:` or `=` separates, sections merge, an option may occur any
 //! number of times.
 
+mod reference;
+
 use std::borrow::Cow;
 
+use super::grammar::fill_each;
 use super::value::{check_indented, split_lines, strip, strip_end, strip_start, usual_lines};
-use super::{Grammar, Kind, Line, SyntaxError, Unwritable};
+use super::{Grammar, Kind, Line, SyntaxError, Unwritable, name};
+use crate::variables::Piece;
 
 /// oslo.config's dialect of INI.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +59,15 @@ impl Grammar for Oslo {
         } else {
             line.into()
         }
+    }
+
+    fn fill(&self, lines: &[Vec<Piece>]) -> Result<Vec<String>, String> {
+        if lines.iter().flatten().all(|piece| piece.variable.is_none()) {
+            return fill_each(self, lines);
+        }
+        let apart: Result<Vec<_>, _> =
+            lines.iter().map(|line| reference::kept_apart(line)).collect();
+        fill_each(self, &apart?)
     }
 
     fn push_text(
@@ -213,36 +226,15 @@ fn is_section(section: &str, normal: &str) -> bool {
 ///
 /// The message says which of the two is wrong and why.
 pub fn check_name(section: Option<&str>, option: &str) -> Result<(), String> {
-    let Some(section) = section else {
-        return Err("oslo.config reads no option before the first section; \
-                    use role/service/file/DEFAULT/option"
-            .into());
-    };
-    let shown = section.escape_debug();
-    if section.chars().any(|c| c.is_control() || matches!(c, '[' | ']')) {
-        return Err(format!(
-            "the section \"{shown}\" holds a line break, a control character or a bracket"
-        ));
-    }
-    if strip(section) != section || section.is_empty() {
-        return Err(format!("the section \"{shown}\" is empty, or starts or ends with a blank"));
-    }
+    let no_section = "oslo.config reads no option before the first section; \
+                      use role/service/file/DEFAULT/option";
+    let section = section.ok_or(no_section)?;
+    name::check_section(section, &['[', ']'], "a bracket")?;
     if section != "DEFAULT" && section.eq_ignore_ascii_case("DEFAULT") {
+        let shown = section.escape_debug();
         return Err(format!("oslo.config ignores a section [{shown}]; write DEFAULT"));
     }
-    let shown = option.escape_debug();
-    if option.chars().any(|c| c.is_control() || matches!(c, '=' | ':')) {
-        return Err(format!(
-            "the option \"{shown}\" holds a line break, a control character, '=' or ':'"
-        ));
-    }
-    if strip(option) != option || option.is_empty() {
-        return Err(format!("the option \"{shown}\" is empty, or starts or ends with a blank"));
-    }
-    if option.starts_with(['#', ';', '[']) {
-        return Err(format!("the option \"{shown}\" starts with '#', ';' or '['"));
-    }
-    Ok(())
+    name::check_option(option)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The rules of cuttlefish, which reads `rabbitmq.conf`: `name = value`, comments behind `#`
 //! anywhere, no sections, the last one of several counts, `include` takes in other files.
 
-use super::value::split_at_newlines;
-use super::{Grammar, Kind, Line, SyntaxError, Unwritable};
+use super::grammar::first_inside;
+use super::value::{check_one_line, split_at_newlines};
+use super::{Filled, Grammar, Kind, Line, SyntaxError, Unwritable, name};
 
 /// The dialect of `rabbitmq.conf`.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +31,7 @@ impl Grammar for Plain {
     }
 
     fn check_name(&self, section: Option<&str>, option: &str) -> Result<(), String> {
-        if let Some(section) = section {
-            return Err(format!(
-                "the file has no sections, and the key names one, \"{}\"; \
-                 use role/service/file/option",
-                section.escape_debug()
-            ));
-        }
+        name::check_no_section(section)?;
         if name_length(option) != option.len() || option.is_empty() {
             return Err(format!(
                 "RabbitMQ reads no option \"{}\"; a name is made of letters, digits, '_' and '-', \
@@ -69,15 +64,9 @@ impl Grammar for Plain {
     }
 
     fn check_value(&self, lines: &[String]) -> Result<(), Unwritable> {
-        let [line] = lines else {
-            return Err(Unwritable::Other("it holds a line break; RabbitMQ takes one line only"));
-        };
-        let why = if line.contains(['\r', '\n', '\0']) {
-            "it holds a carriage return or a NUL byte, which RabbitMQ does not keep"
-        } else if line.is_empty() {
+        let line = check_one_line(self, lines)?;
+        let why = if line.is_empty() {
             "it is empty, and RabbitMQ reads no empty value; delete the key"
-        } else if self.strip(line) != line {
-            "it starts or ends with a blank, which RabbitMQ drops"
         } else if line.contains('#') {
             "it holds a '#', which RabbitMQ takes for the start of a comment; keep the value in a \
              file, and say $(<file)"
@@ -89,34 +78,20 @@ impl Grammar for Plain {
         Err(Unwritable::Other(why))
     }
 
-    fn push_text(
-        &self,
-        line: &mut String,
-        text: &str,
-        variable: Option<&str>,
-    ) -> Result<(), String> {
-        if let Some(variable) = variable
-            && line.ends_with('$')
-            && text.starts_with('(')
-        {
-            return Err(format!(
-                "${variable} ends in a dollar, which RabbitMQ would take together with the \
-                 parenthesis behind it for another value; put something between the two"
-            ));
-        }
-        line.push_str(text);
-        Ok(())
+    fn continues(&self) -> bool {
+        false
     }
 
     /// RabbitMQ puts the value of another option or of its environment in the place of `$(name)`,
     /// and what a file holds in the place of `$(<file)`. Nothing can keep it from doing so.
-    fn push_variable(&self, line: &mut String, text: &str) -> Result<(), &'static str> {
-        if text.contains("$(") || (line.ends_with('$') && text.starts_with('(')) {
-            return Err("has a dollar before a parenthesis, in whose place RabbitMQ would put \
-                        another value");
-        }
-        line.push_str(text);
-        Ok(())
+    fn check_filled(&self, line: &str, variables: &[Filled<'_>]) -> Result<(), String> {
+        let places = line.match_indices("$(").map(|(at, text)| at..at + text.len());
+        first_inside(variables, places).map_or(Ok(()), |variable| {
+            Err(format!(
+                "what ${variable} holds makes a dollar before a parenthesis, by itself or with what \
+                 stands beside it, and RabbitMQ would put another value in its place"
+            ))
+        })
     }
 }
 

@@ -3,9 +3,11 @@
 //! continues a value, `&include` and `&merge` take in other files.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use super::value::split_at_newlines;
-use super::{Grammar, Kind, Line, SyntaxError, Unwritable};
+use super::grammar::first_inside;
+use super::value::{check_one_line, split_at_newlines};
+use super::{Filled, Grammar, Kind, Line, SyntaxError, Unwritable};
 
 /// The dialect of `rsyncd.conf`.
 #[derive(Clone, Copy, Debug)]
@@ -94,48 +96,27 @@ impl Grammar for Rsync {
     }
 
     fn check_value(&self, lines: &[String]) -> Result<(), Unwritable> {
-        let [line] = lines else {
-            return Err(Unwritable::Other("it holds a line break; rsync takes one line only"));
-        };
-        let why = if line.contains(['\r', '\n', '\0']) {
-            "it holds a carriage return or a NUL byte, which rsync does not keep"
-        } else if self.strip(line) != line {
-            "it starts or ends with a blank, which rsync drops"
-        } else if line.ends_with('\\') {
-            "it ends in a backslash, which makes rsync go on with the next line"
-        } else {
-            return Ok(());
-        };
-        Err(Unwritable::Other(why))
+        if check_one_line(self, lines)?.ends_with('\\') {
+            return Err(Unwritable::Other(
+                "it ends in a backslash, which makes rsync go on with the next line",
+            ));
+        }
+        Ok(())
     }
 
-    fn push_text(
-        &self,
-        line: &mut String,
-        text: &str,
-        variable: Option<&str>,
-    ) -> Result<(), String> {
-        let before = references(line) + references(text);
-        line.push_str(text);
-        match variable {
-            Some(variable) if references(line) > before => Err(format!(
-                "what ${variable} holds and what stands behind it make a %NAME%, in whose place \
-                 rsync would put something from its environment; put something between the two"
-            )),
-            _ => Ok(()),
-        }
+    fn continues(&self) -> bool {
+        false
     }
 
     /// rsync puts something from its environment in the place of `%NAME%`; nothing can keep it
     /// from doing so.
-    fn push_variable(&self, line: &mut String, text: &str) -> Result<(), &'static str> {
-        let before = references(line);
-        line.push_str(text);
-        if references(line) > before {
-            return Err("makes a %NAME%, in whose place rsync would put something from its \
-                        environment");
-        }
-        Ok(())
+    fn check_filled(&self, line: &str, variables: &[Filled<'_>]) -> Result<(), String> {
+        first_inside(variables, references(line)).map_or(Ok(()), |variable| {
+            Err(format!(
+                "what ${variable} holds makes a %NAME%, by itself or with what stands beside it, and \
+                 rsync would put something from its environment in its place"
+            ))
+        })
     }
 }
 
@@ -338,20 +319,14 @@ fn is_include(directive: &str) -> bool {
     directive.get(.."&include".len()).is_some_and(|name| name.eq_ignore_ascii_case(b"&include"))
 }
 
-/// How many `%NAME%` a text holds.
-fn references(text: &str) -> usize {
-    let mut count = 0;
-    let mut rest = text;
-    while let Some(at) = rest.find('%') {
-        rest = &rest[at + 1..];
-        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let after = rest.trim_start_matches(is_name);
-        if rest.starts_with(|c: char| c.is_ascii_uppercase()) && after.starts_with('%') {
-            count += 1;
-            rest = &after[1..];
-        }
-    }
-    count
+/// Where rsync looks for something in its environment: from a percent sign before a capital letter to
+/// the next one, which may begin another where there is no such thing.
+fn references(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let signs = text.match_indices('%').map(|(at, _)| at);
+    let is_one = |(start, _): &(usize, usize)| {
+        text.as_bytes().get(start + 1).is_some_and(u8::is_ascii_uppercase)
+    };
+    signs.clone().zip(signs.skip(1)).filter(is_one).map(|(start, end)| start..end + 1)
 }
 
 /// C's `isspace()`.

@@ -24,6 +24,21 @@ pub enum Unwritable {
     /// Blanks around a continuation line are lost.
     #[error("one of its lines after the first starts or ends with a blank, which {0} drops")]
     Blanks(&'static str),
+    /// A value of several lines where there is one.
+    #[error("it holds a line break; {0} takes one line only")]
+    LineBreak(&'static str),
+    /// Characters that end a line or a text, or are passed over.
+    #[error("it holds a carriage return or a NUL byte, which {0} does not keep")]
+    Lost(&'static str),
+    /// Blanks around a value are lost.
+    #[error("it starts or ends with a blank, which {0} drops")]
+    BlanksAround(&'static str),
+    /// Another option would be the same to some of the file's readers.
+    #[error(
+        "its section has an option that differs from this one in case only, and some of the file's \
+         readers take names in lower case; take the name that is there, or delete one of the two keys"
+    )]
+    Alike,
     /// Something else: a whole sentence.
     #[error("{0}")]
     Other(&'static str),
@@ -78,14 +93,33 @@ pub(super) fn check_indented(lines: &[String], reader: &'static str) -> Result<(
     Ok(())
 }
 
+/// Checks a value that stands on one line: nothing in it ends the line, or is lost.
+pub(super) fn check_one_line<'l>(
+    grammar: &dyn Grammar,
+    lines: &'l [String],
+) -> Result<&'l str, Unwritable> {
+    let [line] = lines else { return Err(Unwritable::LineBreak(grammar.reader())) };
+    if line.contains(['\r', '\n', '\0']) {
+        return Err(Unwritable::Lost(grammar.reader()));
+    }
+    if grammar.strip(line) != line {
+        return Err(Unwritable::BlanksAround(grammar.reader()));
+    }
+    Ok(line)
+}
+
 /// Checks that an option may have so many values.
 pub fn check_number(grammar: &dyn Grammar, values: usize) -> Result<(), String> {
     if values > 1 && !grammar.repeats() {
-        return Err(format!(
-            "its value has {values} lines, and {} takes one value only; indent the lines that \
-             continue it",
-            grammar.reader()
-        ));
+        let reader = grammar.reader();
+        return Err(if grammar.continues() {
+            format!(
+                "its value has {values} lines, and {reader} takes one value only; indent the lines \
+                 that continue it"
+            )
+        } else {
+            format!("its value has {values} lines, and {reader} takes one line only; join them")
+        });
     }
     Ok(())
 }

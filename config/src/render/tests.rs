@@ -167,3 +167,26 @@ fn inputs_hold_only_what_the_file_needs() {
     assert_eq!(inputs(&pairs), inputs(&with_more));
     assert_ne!(inputs(&pairs), inputs(&[pairs[0], ("general/B", "2"), pairs[2]]));
 }
+
+/// Sizes at which work that grows with the square takes minutes.
+#[test]
+fn much_at_once() {
+    let values = "$V".repeat(100_000);
+    for (key, value) in [
+        ("r/s/f.conf/x/y", format!("$a{values}")),
+        ("r/s/rsyncd.conf/x/y", format!("%A%{values}")),
+        ("r/s/qemu.conf/y", format!("\"{values}\"")),
+        ("r/s/rabbitmq.conf/y", values.clone()),
+        ("r/s/api-paste.ini/x/y", values.clone()),
+    ] {
+        let inputs = inputs(&[("general/V", "ab"), (key, &value)]);
+        let bytes = render(&inputs, None).unwrap().unwrap();
+        assert!(bytes.len() > 200_000, "{key}");
+    }
+    let options: Vec<_> = (0..50_000).map(|n| format!("r/s/api-paste.ini/x/o{n}")).collect();
+    let pairs: Vec<_> = options.iter().map(|key| (key.as_str(), "1")).collect();
+    let inputs = inputs(&pairs);
+    let bytes = render(&inputs, None).unwrap().unwrap();
+    let default = DefaultFile { path: Path::new("/d"), bytes: &bytes };
+    assert_eq!(render(&inputs, Some(default)).unwrap().unwrap(), bytes);
+}

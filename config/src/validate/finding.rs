@@ -41,6 +41,8 @@ pub enum Code {
     BadReference,
     /// A key with two values.
     Duplicate,
+    /// A key of another form than its file has by its name.
+    OtherDialect,
     /// Variables that need themselves.
     Circle,
     /// A variable that nothing defines.
@@ -81,7 +83,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, by name.
-    pub const NAMES: [(&'static str, Self); 26] = [
+    pub const NAMES: [(&'static str, Self); 27] = [
         ("unreadable", Self::Unreadable),
         ("misplaced", Self::Misplaced),
         ("syntax", Self::Syntax),
@@ -90,6 +92,7 @@ impl Code {
         ("bad-value", Self::BadValue),
         ("bad-reference", Self::BadReference),
         ("duplicate", Self::Duplicate),
+        ("other-dialect", Self::OtherDialect),
         ("circle", Self::Circle),
         ("unknown-variable", Self::UnknownVariable),
         ("environment-variable", Self::EnvironmentVariable),

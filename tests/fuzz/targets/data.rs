@@ -1,12 +1,17 @@
 //! Data is read or refused, and what was read is written so that it reads back the same.
 #![no_main]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use arbitrary::Arbitrary;
 use etcstack_config::Entries;
 use etcstack_config::data::Data;
 use etcstack_config::data::write::{Layout, files};
+use etcstack_config::dialect::Dialect;
+use etcstack_config::layers::ServiceConfig;
+use etcstack_config::render::{FileInputs, render};
+use etcstack_config::variables::{Scope, references};
 use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
@@ -34,4 +39,27 @@ fuzz_target!(|case: Case<'_>| {
     let layout = if case.listings { Layout::Listings } else { Layout::Overlays };
     // It reads back by itself what it has written.
     files(&entries, layout).expect("what was read can be written");
+    check_rendered(&entries);
 });
+
+/// What was read can be rendered by an agent that has a number for each variable that is unknown.
+fn check_rendered(entries: &Entries) {
+    let role = "r".parse().expect("a role");
+    let config = ServiceConfig::resolve(entries, &role, "s").expect("what was read is understood");
+    let values = entries.values().filter_map(|value| std::str::from_utf8(value).ok());
+    let names: BTreeSet<String> = values.flat_map(references).collect();
+    let environment = names.into_iter().map(|name| (name, "1".to_owned())).collect();
+    let scope = Scope { general: config.general, environment };
+    for (name, file) in config.files {
+        let dialect = Dialect::by_name(&name);
+        // Only a manifest can say that a key of another form is right.
+        let has_options = dialect.grammar().is_some();
+        if if has_options { file.whole.is_some() } else { !file.options.is_empty() } {
+            continue;
+        }
+        if let Err(problems) = render(&FileInputs::new(dialect, file, &scope), None) {
+            // Whether it is base64 is not known before.
+            assert_eq!(dialect, Dialect::Binary, "{problems}");
+        }
+    }
+}

@@ -26,7 +26,12 @@ enum Part {
         form: Form,
     },
     Default(String),
+    /// One of oslo.config's own.
+    Reference,
 }
+
+/// The option that such references are to, and what it holds.
+const REFERRED: (&str, &str) = ("zz_ref", "<R>");
 
 #[derive(Clone, Copy, Debug)]
 enum Form {
@@ -61,6 +66,7 @@ fn part() -> BoxedStrategy<Part> {
             Part::Variable { content, general, form }
         }),
         1 => "[a-z ]{0,4}".prop_map(Part::Default),
+        1 => Just(Part::Reference),
     ]
     .boxed()
 }
@@ -96,6 +102,10 @@ fn write(part: &Part, text: &mut String, scope: &mut Scope) -> String {
         Part::Default(default) => {
             write!(text, "${{UNKNOWN:-{default}}}").unwrap();
             default.clone()
+        }
+        Part::Reference => {
+            write!(text, "${}", REFERRED.0).unwrap();
+            REFERRED.1.to_owned()
         }
         Part::Variable { content, general, form } => {
             let number = scope.general.len() + scope.environment.len();
@@ -143,7 +153,19 @@ fn write_all(values: &[Vec<Vec<Part>>], scope: &mut Scope) -> (String, Option<Ve
             let mut before: Option<&Part> = None;
             for part in line {
                 // After a name goes no letter, and before a reference no backslash.
-                if matches!(before, Some(Part::Variable { form: Form::Plain, .. })) {
+                // A default is the value's own text.
+                let is_variable = match part {
+                    Part::Variable { content, general, form: Form::WithDefault } => {
+                        !(*general && content.is_empty())
+                    }
+                    other => matches!(other, Part::Variable { .. }),
+                };
+                let goes_on = match before {
+                    Some(Part::Variable { form, .. }) => matches!(form, Form::Plain),
+                    Some(Part::Reference) => !is_variable,
+                    _ => false,
+                };
+                if goes_on {
                     written.push('/');
                     literal.push('/');
                 }
@@ -152,9 +174,13 @@ fn write_all(values: &[Vec<Vec<Part>>], scope: &mut Scope) -> (String, Option<Ve
                 // A dollar of the value's own behind a variable that ends in a backslash: refused.
                 let behind = matches!(before, Some(Part::Variable { .. } | Part::Default(_)));
                 possible &= !(behind
-                    && matches!(part, Part::Dollar("$$"))
+                    && matches!(part, Part::Dollar("$$") | Part::Reference)
                     && literal[..own].ends_with('\\'));
                 before = Some(part);
+            }
+            if matches!(before, Some(Part::Reference)) {
+                written.push('/');
+                literal.push('/');
             }
             if number > 0 {
                 written.push('.');
@@ -178,6 +204,7 @@ fn services_get_what_variables_hold() {
     let judge = Judge::new();
     let tally = Tally::default();
     check(6000, &(default_file(), options(values())), |(default, options)| {
+        let default = format!("[DEFAULT]\n{} = {}\n{default}", REFERRED.0, REFERRED.1);
         prop_assume!(judge.read(&default).is_ok());
         let mut scope = Scope::default();
         let mut keys = Vec::new();
@@ -195,14 +222,75 @@ fn services_get_what_variables_hold() {
             return Ok(());
         };
         tally.good();
-        let names: Vec<_> =
+        let mut names: Vec<_> =
             options.iter().map(|((section, option), _)| (&**section, &**option)).collect();
+        names.push(("DEFAULT", REFERRED.0));
         for (read, meant) in judge.options(&rendered, &names).into_iter().zip(meant) {
             prop_assert!(read.error.is_none(), "{:?} in {rendered:?}", read.error);
             prop_assert_eq!(read.single.as_ref(), meant.last(), "in {:?}", &rendered);
-            prop_assert_eq!(read.multi.as_ref(), Some(&meant), "in {:?}", &rendered);
+            // There, what is referred to has several values as well.
+            let several = format!("['{}']", REFERRED.1);
+            let plain = |value: &String| value.replace(&several, REFERRED.1);
+            let multi = read.multi.map(|values| values.iter().map(plain).collect::<Vec<_>>());
+            prop_assert_eq!(multi.as_ref(), Some(&meant), "in {:?}", &rendered);
         }
         Ok(())
     });
     tally.assert_both();
+}
+
+/// The rest of a key and what it holds.
+fn keys(options: &[(&str, &str)]) -> Vec<(String, String)> {
+    options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn a_reference_ends_before_a_variable() {
+    let judge = Judge::new();
+    let default = "[DEFAULT]\nstate_path = /var\n";
+    for (text, holds, meant) in [
+        ("$state_path$W", "x", "/varx"),
+        ("$state_path$W", "_2", "/var_2"),
+        ("$state_path$W", ".x", "/var.x"),
+        ("$state_path$W", "\u{17f}", "/var\u{17f}"),
+        ("$state_path$W", "\u{212a}", "/var\u{212a}"),
+        ("$state_path$W", "\u{131}", "/var\u{131}"),
+        ("$state_path$W", "\u{130}", "/var\u{130}"),
+        ("$state_path$W", "é", "/varé"),
+        ("$state_path$W", "/x", "/var/x"),
+        ("$state_path$W", "", "/var"),
+        ("$state_path$E$W", "x", "/varx"),
+        ("$state_path${E}x$W", "y", "/varxy"),
+        ("$state_path$W$W", "x", "/varxx"),
+        ("${state_path}$W", "x", "/varx"),
+        ("${UNKNOWN:-$state}_path$W", "x", "/varx"),
+        ("$$state_path$W", "x", "$state_pathx"),
+        ("\\$state_path$W", "x", "$state_pathx"),
+        ("$$$state_path$W", "x", "$/varx"),
+        ("\\$$state_path$W", "x", "$/varx"),
+        ("${UNKNOWN:-$}$W", "state_path", "$state_path"),
+        ("${UNKNOWN:-$}$W", "{state_path}", "${state_path}"),
+        ("${UNKNOWN:-$}$W", "$state_path", "$$state_path"),
+        ("${UNKNOWN:-$$$}$W", "state_path", "$$state_path"),
+        ("$1x$W", "y", "$1xy"),
+        ("${1x$W}", "y", "${1xy}"),
+        ("a\n  $state_path$W", "x\ny", "a\n/varx\ny"),
+    ] {
+        let mut scope = Scope::default();
+        scope.environment.insert("W".into(), holds.into());
+        scope.environment.insert("E".into(), String::new());
+        let rendered = set(default, &keys(&[("DEFAULT/a", text)]), &scope).unwrap();
+        let read = judge.options(&rendered, &[("DEFAULT", "state_path"), ("DEFAULT", "a")]);
+        assert_eq!(read[1].single.as_deref(), Some(meant), "{text} in {rendered:?}");
+    }
+}
+
+#[test]
+fn no_variable_completes_a_reference() {
+    for text in ["${$W}", "${state_$W}", "$$${state_$W}", "\\$${state_$W}", "${UNKNOWN:-$}{$W}"] {
+        let mut scope = Scope::default();
+        scope.environment.insert("W".into(), "path".into());
+        let problems = set("", &keys(&[("DEFAULT/a", text)]), &scope).unwrap_err().to_string();
+        assert!(problems.contains("what $W holds would stand inside a reference"), "{problems}");
+    }
 }

@@ -153,6 +153,22 @@ fn what_is_set_is_read_and_all_else_stays() {
     tally.assert_both();
 }
 
+#[test]
+fn a_comment_behind_a_list_stays() {
+    let judge = Judge::libvirt();
+    for (list, expected) in [
+        ("a = [\n  1,\n  2\n] # why\n", "a = [\"x\"] # why\n"),
+        ("a = [ 1,\r\n  2 ]\t;  # why", "a = [\"x\"]\t;  # why"),
+        ("a = [\n]\n# not\n", "a = [\"x\"]\n# not\n"),
+    ] {
+        assert!(judge.read(list).is_ok(), "{list}");
+        let options = [("a".to_owned(), "[\"x\"]".to_owned())];
+        let text = set(Dialect::Libvirt, list, &options, &[]).unwrap();
+        assert_eq!(text, expected);
+        assert_eq!(judge.read(&text).unwrap().values[0].2, "[\"x\"]");
+    }
+}
+
 /// A text as the judge writes it.
 fn written(text: &str) -> String {
     if text.contains('\n') || text.contains('"') && text.contains('\'') {

@@ -212,7 +212,7 @@ fn what_is_set_is_read_and_all_else_stays() {
 fn a_variable_is_read_as_what_it_holds() {
     let tally = Tally::default();
     let case = || {
-        let around = select(vec!["", "a", " ", "%", "%LC_ALL", "ALL%", "\\"]);
+        let around = select(vec!["", "a", " ", "%", "%LC_ALL", "%A%", "ALL%", "\\"]);
         let texts = prop_oneof![6 => hostile(), 1 => "%?LC_[AL]{1,3}%?"];
         (around.clone(), texts.clone(), texts, around)
     };
@@ -236,6 +236,29 @@ fn a_variable_is_read_as_what_it_holds() {
         Ok(())
     });
     tally.assert_both();
+}
+
+/// What is no reference, since there is no such thing, may begin one with its end.
+#[test]
+fn references_that_overlap() {
+    let judge = Judge::rsync();
+    let set = |value: &str, holds| {
+        let options = [("m/comment".to_owned(), value.to_owned())];
+        set(Dialect::Rsync, "[m]\nread only = yes\n", &options, &[("X", holds)])
+    };
+    let text = set("%A%LC_ALL%$X", "x").unwrap();
+    assert_eq!(judge.read(&text).unwrap().values[0].2, "%AC.UTF-8x");
+    for (value, holds) in [
+        ("%A%$X", "LC_ALL%"),
+        ("%A%$X%", "LC_ALL"),
+        ("%A%LC_$X%", "ALL"),
+        ("%A b%$X", "LC_ALL%"),
+        ("%A$X", "%LC_ALL%"),
+    ] {
+        assert!(set(value, holds).is_err(), "{value}");
+    }
+    let text = set("%a$X", "%b%").unwrap();
+    assert_eq!(judge.read(&text).unwrap().values[0].2, "%a%b%");
 }
 
 /// The file that rsync's package brings along, where it is installed with its documentation.

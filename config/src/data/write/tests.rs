@@ -44,7 +44,7 @@ fn the_friendliest_form() {
              url = mysql://${PW|url}@x\n",
         ),
         ("c/g/keys/0", "key\n"),
-        ("c/s/rsyncd.conf", "rootless = 1\n[account]\nmax connections = 2\n"),
+        ("c/s/rsyncd.conf", "rootless = 1\n\n[account]\nmax connections = 2\n"),
         ("general/CERT", "one\ntwo\n\n"),
         ("general/variables.conf", "# NAME=value, to the byte\nPW= se=cret\r\r\n"),
     ];
@@ -111,7 +111,7 @@ fn names_that_a_reader_passes_over_at_the_top() {
     }
 }
 
-/// Names that one of its readers takes for the same cannot stand in one overlay.
+/// Names that one of its readers takes for the same cannot stand in one file.
 #[test]
 fn names_that_differ_in_case_only() {
     let pairs = [
@@ -122,16 +122,18 @@ fn names_that_differ_in_case_only() {
         ("r/s/swift.conf/b/x", "a\n    \n    b"),
         ("r/s/swift.conf/swift-hash/x", "à"),
     ];
-    let written = write(&pairs, Layout::Overlays);
-    let head = LISTING_HEAD;
+    let written = files(&entries(&pairs), Layout::Overlays).unwrap();
     let expected = [
-        ("r/s.keys", format!("{head}r/s/swift.conf/a/x=2\nr/s/swift.conf/swift-hash/x=à\n")),
-        ("r/s/proxy-server.conf", "[a]\nX = 1\nx = 2\n".to_owned()),
-        ("r/s/swift.conf", "[a]\nX = 1\n\n[b]\nx = a\n\n    b\n".to_owned()),
+        ("r/s/proxy-server.conf", "[a]\nX = 1\nx = 2\n"),
+        ("r/s/swift.conf", "[a]\nX = 1\n\n[b]\nx = a\n\n    b\n"),
     ];
-    let written: Vec<_> =
-        written.iter().map(|(path, text)| (path.as_str(), text.clone())).collect();
-    assert_eq!(written, expected);
+    let found: Vec<_> =
+        written.files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    assert_eq!(found, expected);
+    let left_out: Vec<_> = written.left_out.0.iter().map(ToString::to_string).collect();
+    assert_eq!(left_out.len(), 2, "{left_out:?}");
+    assert!(left_out[0].starts_with("r/s/swift.conf/a/x: this differs from"), "{left_out:?}");
+    assert!(left_out[1].starts_with("r/s/swift.conf/swift-hash/x: its value"), "{left_out:?}");
 }
 
 #[test]
@@ -145,7 +147,7 @@ fn what_no_file_can_say_is_named_and_why() {
         ("r/s/f.conf/a/b", "x\ry", "carriage return"),
         ("r/s/f.conf/a/b", "x\0", "NUL"),
         ("r/s/f.conf/a/b", "${X", "not closed"),
-        ("r/s/rsyncd.conf/a/b", "x\ny", "takes one value only"),
+        ("r/s/rsyncd.conf/a/b", "x\ny", "takes one line only"),
         ("r/s/api-paste.ini", "[a]\nb = c\n", "configparser dialect"),
         ("r/s/f.txt/a/b=c", "x", "neither stand in a listing"),
         ("r/s/.hidden", "x\ny", "cannot be that of a file"),

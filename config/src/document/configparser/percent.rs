@@ -1,5 +1,35 @@
 //! References to other options: `%(name)s`, and `%%` for a percent sign.
 
+use crate::document::Unwritable;
+
+/// Checks a value, given by its lines, whose percent signs always mean something.
+pub(super) fn check(lines: &[String]) -> Result<(), Unwritable> {
+    if lines.iter().all(|line| is_well_formed(line)) {
+        return Ok(());
+    }
+    Err(Unwritable::Other(
+        "it holds a % that is neither %% nor the start of %(name)s; write %% for a percent sign",
+    ))
+}
+
+/// The same for Swift's servers and daemons.
+pub(super) fn check_swift(lines: &[String]) -> Result<(), Unwritable> {
+    let refer = lines.iter().any(|line| refers(line));
+    if refer && !lines.iter().all(|line| is_well_formed(line)) {
+        return Err(Unwritable::Other(
+            "it holds %(, so that Swift fills it in, and then each % must be %% or the start of \
+             %(name)s",
+        ));
+    }
+    if lines.iter().any(|line| refers_to_place(line)) {
+        return Err(Unwritable::Other(
+            "it refers to the place of the file, %(here)s or %(__file__)s, which Swift's daemons do \
+             not know; write the path itself",
+        ));
+    }
+    Ok(())
+}
+
 /// Whether Swift's servers look for references in this text.
 pub(super) fn refers(text: &str) -> bool {
     text.contains("%(")
@@ -12,7 +42,7 @@ pub(super) fn is_well_formed(text: &str) -> bool {
 
 /// Whether a reference is to something that PasteDeploy knows without the file, and `readconf()` of
 /// Swift does not.
-pub(super) fn refers_to_place(text: &str) -> bool {
+fn refers_to_place(text: &str) -> bool {
     let names = names(text).unwrap_or_default();
     names.iter().any(|name| matches!(*name, "here" | "__file__"))
 }

@@ -15,9 +15,9 @@ fn read_by(grammar: &'static dyn Grammar, text: &str) -> Vec<Found> {
 
 fn one(text: &str) -> (String, String) {
     let text = format!("[S]\n{text}");
-    let mut all = read_by(&Configparser, &text);
+    let mut all = read_by(&Configparser::PASTE_DEPLOY, &text);
     assert_eq!(all.len(), 1, "{all:?}");
-    assert_eq!(read_by(&Swift, &text), all);
+    assert_eq!(read_by(&Configparser::SWIFT, &text), all);
     let (_, option, value) = all.remove(0);
     (option, value)
 }
@@ -76,10 +76,12 @@ fn options() {
 fn sections_and_indentation() {
     let text =
         "# top\r\n  [A] # B\r\n  a = 1\r  b = 2\nc = 3\n d\n[b]c]\n[DEFAULT]\n[DEFAULT]\nx = y";
-    let flat: Vec<_> =
-        read_by(&Swift, text).iter().map(|(s, o, v)| format!("{s}.{o}={v}")).collect();
+    let flat: Vec<_> = read_by(&Configparser::SWIFT, text)
+        .iter()
+        .map(|(s, o, v)| format!("{s}.{o}={v}"))
+        .collect();
     assert_eq!(flat, ["A.a=1", "A.b=2", "A.c=3\nd", "DEFAULT.x=y"]);
-    let document = Document::parse(&Swift, text).unwrap();
+    let document = Document::parse(&Configparser::SWIFT, text).unwrap();
     assert_eq!(document.sections().collect::<Vec<_>>(), ["A", "b]c", "DEFAULT", "DEFAULT"]);
 }
 
@@ -87,8 +89,8 @@ fn sections_and_indentation() {
 fn all_mistakes_are_found_at_once() {
     let text = "\u{feff}x\nearly = 1\n[A]\nfine = 1\nnothing\n= x\nfine = 2\n[]\n[A]\n[B\n";
     let places = [(1, 1), (2, 1), (5, 7), (6, 1), (7, 1), (8, 2), (9, 1), (10, 2)];
-    assert_eq!(mistakes(&Configparser, text), places);
-    assert_eq!(mistakes(&Swift, text), places);
+    assert_eq!(mistakes(&Configparser::PASTE_DEPLOY, text), places);
+    assert_eq!(mistakes(&Configparser::SWIFT, text), places);
     // What only those do not read that read swift.conf.
     for (text, place) in [
         ("[A]\nx = 1\nX = 2\n", (3, 1)),
@@ -97,14 +99,14 @@ fn all_mistakes_are_found_at_once() {
         ("[swift-hash]\nx = a\n  à\n", (3, 3)),
         ("[swift-hash]\nx = \u{a0}a\n", (2, 1)),
     ] {
-        assert_eq!(mistakes(&Configparser, text), [place], "{text:?}");
-        assert!(mistakes(&Swift, text).is_empty(), "{text:?}");
+        assert_eq!(mistakes(&Configparser::PASTE_DEPLOY, text), [place], "{text:?}");
+        assert!(mistakes(&Configparser::SWIFT, text).is_empty(), "{text:?}");
     }
 }
 
 #[test]
 fn what_cannot_be_written_is_refused() {
-    let grammars: [&'static dyn Grammar; 2] = [&Configparser, &Swift];
+    let grammars: [&'static dyn Grammar; 2] = [&Configparser::PASTE_DEPLOY, &Configparser::SWIFT];
     for grammar in grammars {
         for lines in [
             &["a\rb"][..],
@@ -124,11 +126,15 @@ fn what_cannot_be_written_is_refused() {
             Value::from_lines(grammar, lines.iter().copied()).unwrap();
         }
     }
-    assert!(Value::from_lines(&Configparser, ["%(here)s"]).is_ok());
-    assert!(Value::from_lines(&Swift, ["%(here)s"]).is_err());
+    assert!(Value::from_lines(&Configparser::PASTE_DEPLOY, ["%(here)s"]).is_ok());
+    assert!(Value::from_lines(&Configparser::SWIFT, ["%(here)s"]).is_err());
     for text in ["5%", "%s", "%(", "%()s"] {
-        assert!(Value::from_lines(&Configparser, [text]).is_err(), "{text}");
-        assert_eq!(Value::from_lines(&Swift, [text]).is_err(), text.contains("%("), "{text}");
+        assert!(Value::from_lines(&Configparser::PASTE_DEPLOY, [text]).is_err(), "{text}");
+        assert_eq!(
+            Value::from_lines(&Configparser::SWIFT, [text]).is_err(),
+            text.contains("%("),
+            "{text}"
+        );
     }
 }
 
@@ -137,7 +143,7 @@ fn names() {
     for (section, option) in
         [("filter:authtoken", "/v3"), ("a b", "set x"), ("[", "é#"), ("default", "A")]
     {
-        assert_eq!(check_name(Some(section), option), Ok(()));
+        assert_eq!(Configparser::SWIFT.check_name(Some(section), option), Ok(()));
     }
     for (section, option) in [
         (None, "a"),
@@ -154,7 +160,7 @@ fn names() {
         (Some("a"), "[a"),
         (Some("a"), "a\rb"),
     ] {
-        assert!(check_name(section, option).is_err(), "{section:?} {option:?}");
+        assert!(Configparser::SWIFT.check_name(section, option).is_err(), "{section:?} {option:?}");
     }
 }
 
@@ -180,21 +186,26 @@ fn values_are_set_in_place() {
         // Sections are told apart by case.
         ("[a]\nx = 1\n", ("A", "x"), &["2"], "[a]\nx = 1\n\n[A]\nx = 2\n"),
     ] {
-        assert_eq!(written(&Swift, default, name, lines), expected, "{default:?}");
-        assert_eq!(written(&Configparser, default, name, lines), expected, "{default:?}");
-        assert_eq!(written(&Swift, expected, name, lines), expected, "{default:?}");
+        assert_eq!(written(&Configparser::SWIFT, default, name, lines), expected, "{default:?}");
+        assert_eq!(
+            written(&Configparser::PASTE_DEPLOY, default, name, lines),
+            expected,
+            "{default:?}"
+        );
+        assert_eq!(written(&Configparser::SWIFT, expected, name, lines), expected, "{default:?}");
     }
 }
 
 #[test]
 fn one_spelling_for_each_name() {
-    let value = [Value::from_lines(&Configparser, ["1"]).unwrap()];
-    let mut document = Document::parse(&Configparser, "[a]\nPrefix = 1\n[b]\n").unwrap();
+    let value = [Value::from_lines(&Configparser::PASTE_DEPLOY, ["1"]).unwrap()];
+    let mut document =
+        Document::parse(&Configparser::PASTE_DEPLOY, "[a]\nPrefix = 1\n[b]\n").unwrap();
     let error = document.set(Some("a"), "prefix", &value).unwrap_err();
     assert!(error.to_string().contains("in case only"), "{error}");
     assert_eq!(document.to_string(), "[a]\nPrefix = 1\n[b]\n");
     document.set(Some("b"), "prefix", &value).unwrap();
-    let mut document = Document::parse(&Swift, "[a]\nPrefix = 1\n").unwrap();
+    let mut document = Document::parse(&Configparser::SWIFT, "[a]\nPrefix = 1\n").unwrap();
     document.set(Some("a"), "prefix", &value).unwrap();
     assert_eq!(document.to_string(), "[a]\nPrefix = 1\nprefix = 1\n");
 }
@@ -203,10 +214,10 @@ fn one_spelling_for_each_name() {
 #[test]
 fn hashes_are_read_byte_by_byte() {
     for (section, good) in [("swift-hash", false), ("other", true)] {
-        let value = [Value::from_lines(&Configparser, ["à"]).unwrap()];
-        let mut document = Document::empty(&Configparser);
+        let value = [Value::from_lines(&Configparser::PASTE_DEPLOY, ["à"]).unwrap()];
+        let mut document = Document::empty(&Configparser::PASTE_DEPLOY);
         assert_eq!(document.set(Some(section), "x", &value).is_ok(), good);
-        let mut document = Document::empty(&Swift);
+        let mut document = Document::empty(&Configparser::SWIFT);
         assert_eq!(document.set(Some(section), "x", &value), Ok(()));
     }
 }
@@ -226,7 +237,7 @@ fn percent_signs_of_variables() {
     ] {
         let lines = [pieces];
         let joined = |filled: Result<Vec<String>, String>| filled.ok().map(|lines| lines.join("|"));
-        assert_eq!(joined(Configparser.fill(&lines)).as_deref(), configparser);
-        assert_eq!(joined(Swift.fill(&lines)).as_deref(), swift);
+        assert_eq!(joined(Configparser::PASTE_DEPLOY.fill(&lines)).as_deref(), configparser);
+        assert_eq!(joined(Configparser::SWIFT.fill(&lines)).as_deref(), swift);
     }
 }

@@ -51,6 +51,7 @@ pub(super) struct Section<'e> {
 impl<'e> Survey<'e> {
     pub(super) fn of(document: &Document<'_>, edits: &[Edit<'e>]) -> Self {
         let (mut survey, numbers) = Self::wanted(document, edits);
+        let has_sections = !document.grammar.opening().is_empty();
         let mut section = numbers.get(&None).copied();
         let mut start = 0;
         // A commented header ends the section for what is commented out after it.
@@ -70,7 +71,7 @@ impl<'e> Survey<'e> {
             let Some(number) = section else { continue };
             match line.kind {
                 Kind::Comment if is_commented_out => {}
-                Kind::Comment if is_header(&line.text) => is_commented_out = true,
+                Kind::Comment if has_sections && is_header(&line.text) => is_commented_out = true,
                 Kind::Comment => survey.comment(document, number, index, line),
                 Kind::Option { .. } => survey.option(document, number, index, line),
                 Kind::Directive if !is_closed && document.grammar.closes_section(&line.text) => {
@@ -148,12 +149,16 @@ impl<'e> Survey<'e> {
     }
 }
 
-/// Whether a comment is a section's header that is commented out. One that is indented is an
-/// example in the prose about an option, as nova's file has many.
+/// Whether a comment is a section's header that is commented out, a remark behind it or not. One that
+/// is indented is an example in the prose about an option, as nova's file has many.
 fn is_header(comment: &str) -> bool {
-    let bytes = comment.as_bytes();
-    let start = 1 + usize::from(bytes.get(1) == Some(&b' '));
-    bytes.get(start) == Some(&b'[') && comment.trim_end().ends_with(']')
+    let text = comment.trim_start_matches(['#', ';']);
+    let text = text.strip_prefix(' ').unwrap_or(text);
+    let Some((_, rest)) = text.strip_prefix('[').and_then(|name| name.split_once(']')) else {
+        return false;
+    };
+    let rest = rest.trim();
+    rest.is_empty() || rest.starts_with(['#', ';']) || rest.ends_with(']')
 }
 
 /// Whether a comment with a blank after its `#` is a sentence about an option, not its default.

@@ -50,8 +50,9 @@ fn an_option_that_occurs_more_than_once() {
         "[A]\na = 1\nb = x\n[B]\na = 0\n[a]\na = 2\na = 3\n"
     );
     assert_eq!(set("[A]\na = 1\na = 2", "A", "a", "1"), "[A]\na = 1");
-    // The place that goes was the last line, and open; the blank line before it goes with its end.
-    assert_eq!(set("[A]\na:\n\na=", "A", "a", ""), "[A]\na:\n");
+    // The place that goes was the last line, and open; the blank line before it stays.
+    assert_eq!(set("[A]\na:\n\na=", "A", "a", ""), "[A]\na:\n\n");
+    assert_eq!(set("[A]\na:\n  \na=", "A", "a", ""), "[A]\na:\n  ");
 }
 
 /// What is printed goes by the lines as they are now, not as they were read.
@@ -205,5 +206,37 @@ proptest! {
         let mut again = read.clone();
         again.set(Some(&section), &option, &new).unwrap();
         prop_assert_eq!(again.lines, read.lines);
+    }
+}
+
+/// What is commented out behind a header that is commented out as well is of another section.
+#[test]
+fn headers_that_are_commented_out() {
+    for header in
+        ["#[b]", "# [b]", "##[c] ", ";[c]", "; [c]", "#[b] # old", "# [b]\t; old", "#;[b]"]
+    {
+        let text = format!("[A]\nx = 1\n{header}\n#a = 0\n");
+        assert_eq!(set(&text, "A", "a", "1"), format!("{text}a = 1\n"), "{header}");
+    }
+    for header in ["#[b] is old", "#  [b]", "#[b", "# see [b]"] {
+        let text = format!("[A]\nx = 1\n{header}\n#a = 0\n");
+        let expected = format!("[A]\nx = 1\n{header}\na = 1\n");
+        assert_eq!(set(&text, "A", "a", "1"), expected, "{header}");
+    }
+    // Where there are no sections, nothing is a header.
+    let mut document = Document::parse(&Plain, "#[b]\n#a = 0\n").unwrap();
+    document.set(None, "a", &[Value::from_lines(&Plain, ["1"]).unwrap()]).unwrap();
+    assert_eq!(document.to_string(), "#[b]\na = 1\n");
+}
+
+#[test]
+fn a_carriage_return_before_a_blank_line() {
+    for (text, expected) in [
+        ("#\r[A]\ra=0\n\n", "#\r[A]\ra=1\r\n\n"),
+        ("#\r[A]\r\n\n", "#\r[A]\r\na = 1\r\n\n"),
+        ("#\r[A]\ra=0\n\n\n", "#\r[A]\ra=1\r\n\n\n"),
+        ("#\r[A]\ra=0\r\r", "#\r[A]\ra=1\r\r"),
+    ] {
+        assert_eq!(set(text, "A", "a", "1"), expected, "{text:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! The lines of a value, behind what stands before it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::super::value::strip_end;
 use super::super::{Document, Kind, Line, Unwritable, Value, offset};
@@ -53,8 +54,9 @@ impl<'a> Document<'a> {
     }
 
     /// The name and separator of an option, as they stand, and what follows its value.
-    pub(super) fn around_value(&self, index: usize) -> (String, String) {
-        let line = &self.lines[index];
+    pub(super) fn around_value(&self, place: Range<usize>) -> (String, String) {
+        let lines = &self.lines[place];
+        let [line, more @ ..] = lines else { return Default::default() };
         let Kind::Option { name, value: (start, end) } = line.kind else {
             return Default::default();
         };
@@ -65,7 +67,11 @@ impl<'a> Document<'a> {
         } else {
             self.prefix(text, start, end).into_owned()
         };
-        let suffix = if strip_end(&text[end..]).is_empty() { "" } else { &text[end..] };
+        let suffix = if more.is_empty() { &text[end..] } else { self.grammar.behind(lines) };
+        let suffix = if strip_end(suffix).is_empty() { "" } else { suffix };
+        if !more.is_empty() {
+            return (prefix, suffix.to_owned());
+        }
         let blanks = if suffix.is_empty() { "" } else { self.end_blanks(&text[start..end]) };
         (prefix, format!("{blanks}{suffix}"))
     }

@@ -97,23 +97,53 @@ fn behind_blanks(text: &str, at: usize) -> usize {
     text.len() - rest.len()
 }
 
-/// The quotes of the text in which the end of this one stands.
-pub(super) fn open_quote(text: &str) -> Option<Quote> {
-    let mut rest = text;
-    while let Some(at) = rest.find(['"', '\'']) {
-        rest = &rest[at..];
-        let (quote, marks) = if rest.starts_with("\"\"\"") {
-            (Quote::Triple, "\"\"\"")
-        } else if rest.starts_with('"') {
-            (Quote::Double, "\"")
-        } else {
-            (Quote::Single, "'")
-        };
-        let inner = &rest[marks.len()..];
-        let Some(length) = inner.find(marks) else { return Some(quote) };
-        rest = &inner[length + marks.len()..];
+/// Which quotes are open behind what has been read of a line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Quotes {
+    #[default]
+    None,
+    /// Behind one double quote, of which nobody knows yet whether it is the first of three.
+    First,
+    /// Behind two: an empty text, unless a third follows.
+    Second,
+    Single,
+    Double,
+    /// In three double quotes; behind so many in a row.
+    Triple(u8),
+}
+
+impl Quotes {
+    pub(super) fn read(&mut self, text: &str) {
+        for character in text.chars() {
+            *self = self.behind(character);
+        }
     }
-    None
+
+    /// The quotes of the text that goes on here.
+    pub(super) fn open(self) -> Option<Quote> {
+        match self {
+            Self::None | Self::Second => None,
+            Self::Single => Some(Quote::Single),
+            Self::First | Self::Double => Some(Quote::Double),
+            Self::Triple(_) => Some(Quote::Triple),
+        }
+    }
+
+    fn behind(self, character: char) -> Self {
+        match (self, character) {
+            (Self::None, '"') => Self::First,
+            (Self::None | Self::Second, '\'') => Self::Single,
+            (Self::First, '"') => Self::Second,
+            (Self::Second, '"') => Self::Triple(0),
+            (Self::Second, _) | (Self::Single, '\'') | (Self::Double | Self::Triple(2), '"') => {
+                Self::None
+            }
+            (Self::First, _) => Self::Double,
+            (Self::Triple(quotes), '"') => Self::Triple(quotes + 1),
+            (Self::Triple(_), _) => Self::Triple(0),
+            (Self::None | Self::Single | Self::Double, _) => self,
+        }
+    }
 }
 
 pub(super) fn is_blank(character: char) -> bool {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::document::{Document, Value, split_values};
+use crate::variables::Piece;
 
 fn read(text: &str) -> Vec<(String, String)> {
     let document = Document::parse(&Libvirt, text).unwrap();
@@ -79,7 +80,9 @@ fn edits() {
         ("a = 1; # why\n", "\"9\"", "a = \"9\"; # why\n"),
         ("#a = 1\nb = 2\n", "9", "a = 9\nb = 2\n"),
         ("# a = \"x y\"\n", "9", "# a = \"x y\"\na = 9\n"),
-        ("a = [\n  1,\n  2\n] # why\nb = 1\n", "9", "a = 9\nb = 1\n"),
+        ("a = [\n  1,\n  2\n] # why\nb = 1\n", "9", "a = 9 # why\nb = 1\n"),
+        ("a = [\r\n  1] \t;# why\r\nb = 1\r\n", "9", "a = 9 \t;# why\r\nb = 1\r\n"),
+        ("a = [\n1\n] # one\na = [\n2\n] # two\n", list, "a = [\"b\",\n    \"c\"] # one\n"),
         ("a = [\n  1,\n  2\n]\n", "[1,\n 2\n ]", "a = [1,\n    2\n    ]\n"),
         ("a = 1 # why\n", list, "a = [\"b\",\n    \"c\"] # why\n"),
         ("a = 1\nb = 2\na = 3\n", "9", "a = 9\nb = 2\n"),
@@ -127,7 +130,42 @@ fn a_variable_is_a_number_or_a_part_of_a_text() {
         ("\"\"\"'", "a\"b", false),
         ("\"a\"", "b", false),
     ] {
-        let mut filled = line.to_owned();
-        assert_eq!(Libvirt.push_variable(&mut filled, text).is_ok(), good, "{line}{text}");
+        let own = Piece { text: line.to_owned(), variable: None };
+        let variable = Piece { text: text.to_owned(), variable: Some("V".to_owned()) };
+        let filled = Libvirt.fill(&[vec![own, variable]]);
+        assert_eq!(filled.is_ok(), good, "{line}{text}");
     }
+}
+
+/// The quotes that are open, character by character as all at once.
+#[test]
+fn quotes() {
+    let mut texts = vec![String::new()];
+    for _ in 0..7 {
+        let longer = |text: &String| ['"', '\'', 'x'].map(|c| format!("{text}{c}"));
+        texts = texts.iter().flat_map(longer).collect();
+        for text in &texts {
+            let mut quotes = Quotes::default();
+            quotes.read(text);
+            assert_eq!(quotes.open(), open_quote(text), "{text}");
+        }
+    }
+}
+
+fn open_quote(text: &str) -> Option<Quote> {
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '\'']) {
+        rest = &rest[at..];
+        let (quote, marks) = if rest.starts_with("\"\"\"") {
+            (Quote::Triple, "\"\"\"")
+        } else if rest.starts_with('"') {
+            (Quote::Double, "\"")
+        } else {
+            (Quote::Single, "'")
+        };
+        let inner = &rest[marks.len()..];
+        let Some(length) = inner.find(marks) else { return Some(quote) };
+        rest = &inner[length + marks.len()..];
+    }
+    None
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::document::{Document, Value};
+use crate::variables::Piece;
 
 fn read(text: &str) -> Vec<(String, String)> {
     let document = Document::parse(&Plain, text).unwrap();
@@ -116,11 +117,20 @@ fn what_cannot_be_said() {
 
 #[test]
 fn a_variable_stands_for_itself() {
-    let mut line = "a$".to_owned();
-    assert!(Plain.push_variable(&mut line, "(b)").is_err());
-    assert!(Plain.push_variable(&mut line, "$(b)").is_err());
-    Plain.push_variable(&mut line, "b$").unwrap();
-    assert!(Plain.push_text(&mut line, "(c)", Some("B")).unwrap_err().contains("$B ends"));
-    Plain.push_text(&mut line, " (c)", Some("B")).unwrap();
-    assert_eq!(line, "a$b$ (c)");
+    for (own, holds, behind, good) in [
+        ("a$", "(b)", "", false),
+        ("a", "$(b)", "", false),
+        ("a", "b$", "(c)", false),
+        ("a", "$", "(c)", false),
+        ("a$(b)", "x", "$(c)", true),
+        ("a", "b$", " (c)", true),
+        ("$(", "b", ")", true),
+    ] {
+        let piece =
+            |text: &str, variable: Option<String>| Piece { text: text.to_owned(), variable };
+        let pieces = vec![piece(own, None), piece(holds, Some("V".into())), piece(behind, None)];
+        let filled = Plain.fill(&[pieces]);
+        assert_eq!(filled.is_ok(), good, "{own}{holds}{behind}");
+        assert!(filled.is_ok_and(|lines| lines == [format!("{own}{holds}{behind}")]) == good);
+    }
 }

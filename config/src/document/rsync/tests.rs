@@ -1,5 +1,6 @@
 use super::*;
 use crate::document::{Document, Value};
+use crate::variables::Piece;
 
 fn read(text: &str) -> Vec<(String, String, String)> {
     let document = Document::parse(&Rsync, text).unwrap();
@@ -127,12 +128,28 @@ fn what_cannot_be_said() {
 
 #[test]
 fn a_variable_stands_for_itself() {
-    let mut line = "%".to_owned();
-    Rsync.push_variable(&mut line, "A").unwrap();
-    Rsync.push_text(&mut line, "B 100% %C", Some("A")).unwrap();
-    assert!(Rsync.push_variable(&mut line.clone(), "%").is_err());
-    assert!(Rsync.push_variable(&mut line.clone(), "%HOME%").is_err());
-    assert!(Rsync.push_text(&mut line.clone(), "D%", Some("A")).unwrap_err().contains("$A"));
-    Rsync.push_text(&mut line, "%HOME%", None).unwrap();
-    assert_eq!(line, "%AB 100% %C%HOME%");
+    for (own, holds, behind, good) in [
+        ("%", "A", " 100", true),
+        ("%", "A", "B 100%", false),
+        ("%", "a", "B 100%", true),
+        ("", "100% %C", "", true),
+        ("", "100% %C%", "", false),
+        ("%A", "%", "", false),
+        ("%A%", "x", "%B%", true),
+        ("%A%", "", "B%", true),
+        // What is no reference may begin one with its end.
+        ("%A%", "B%", "", false),
+        ("%A%", "B", "%", false),
+        ("%a%", "B", "", true),
+        // Anything may stand in the name.
+        ("%A", " b/", "%", false),
+    ] {
+        let piece =
+            |text: &str, variable: Option<String>| Piece { text: text.to_owned(), variable };
+        let pieces = vec![piece(own, None), piece(holds, Some("V".into())), piece(behind, None)];
+        match Rsync.fill(&[pieces]) {
+            Ok(lines) => assert!(good && lines == [format!("{own}{holds}{behind}")], "{lines:?}"),
+            Err(message) => assert!(!good && message.contains("what $V holds"), "{message}"),
+        }
+    }
 }
