@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use etcstack_config::Entries;
 use etcstack_config::data::normal_key;
+use etcstack_config::dialects::Dialects;
 
 /// Fewer than this many lost keys are never held.
 const FEWEST: usize = 5;
@@ -23,9 +24,11 @@ impl Known {
     pub(crate) fn of(entries: &Entries, own: &[String], lists: &[String]) -> Self {
         let below = |key: &str, prefixes: &[String]| prefixes.iter().any(|p| key.starts_with(p));
         let loaded = entries.iter().filter(|(key, _)| below(key, lists));
+        let own_keys = entries.keys().filter(|key| below(key, own));
+        let names = Dialects::default();
         Self {
             // An option that is spelled otherwise now (`[LVM]`, `[lvm]`) is not gone.
-            own: entries.keys().filter(|key| below(key, own)).map(|key| normal_key(key)).collect(),
+            own: own_keys.map(|key| normal_key(key, &names)).collect(),
             // A list that cannot be read names nothing: then what is gone counts as lost.
             loaded: loaded
                 .flat_map(|(_, list)| {

@@ -128,6 +128,10 @@ pub(crate) struct Life {
     preparing: Option<Later<Result<(), Failure>>>,
     /// What has to happen before the daemons follow a change.
     stepping: Option<Stepping>,
+    /// Somebody has asked for a reload since these steps began.
+    reload_asked: bool,
+    /// The store cannot be read.
+    lost: bool,
     /// Held as long as a step runs, also one that was cancelled and has not ended yet.
     own_steps: Own,
     inputs: watch::Sender<Inputs>,
@@ -229,6 +233,8 @@ impl Life {
             follow_at: None,
             preparing: None,
             stepping: None,
+            reload_asked: false,
+            lost: false,
             own_steps: Arc::default(),
             inputs: parts.inputs,
             started: false,
@@ -331,7 +337,7 @@ impl Life {
 
     fn next_timer(&self) -> Option<Instant> {
         let unwritten = self.unwritten.as_ref().map(|unwritten| unwritten.at);
-        let processes = self.processes.next_timer(self.stepping.is_none());
+        let processes = self.processes.next_timer(self.may_tell());
         [unwritten, processes, self.start_by, self.follow_at].into_iter().flatten().min()
     }
 
@@ -352,8 +358,7 @@ impl Life {
                 self.start_or_try_again(number, StartReason::Exit);
             }
         }
-        if self.stepping.is_none() {
-            // Else they would read what the steps have not prepared yet.
+        if self.may_tell() {
             self.tell_all(now).await?;
         }
         if self.unwritten.as_ref().is_some_and(|unwritten| unwritten.at <= now)

@@ -120,7 +120,7 @@ fn start(args: &cli::CommonArgs, command: Option<&[OsString]>) -> Result<Setup, 
         .build()
         .map_err(|error| Failure::new(71, format!("cannot start: {error}")))?; // EX_OSERR
     Ok(Setup {
-        store: args.store.open()?,
+        store: args.store.open()?.with_dialects(manifest.dialects()),
         reconciler: reconcile::Reconciler::new(Arc::new(manifest), environment()),
         runtime,
     })

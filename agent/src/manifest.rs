@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etcstack_config::catalog::Catalog;
+use etcstack_config::dialects::Dialects;
+use etcstack_config::key::FileName;
 use etcstack_config::layers::Layers;
 use etcstack_config::problem::{Place, Problem};
 pub(crate) use file::{DefaultAt, OnChange, Target};
@@ -250,6 +252,18 @@ impl Manifest {
         }
         let shared = self.shared();
         known().into_iter().map(|name| Target::unnamed(name, &self.folder, &shared)).collect()
+    }
+
+    /// The dialects of the files that the manifest names, in each of the service's layers.
+    pub(crate) fn dialects(&self) -> Dialects {
+        let mut dialects = Dialects::default();
+        for role in self.layers.roles() {
+            for Target { name, dialect, .. } in self.files.iter().flatten() {
+                let (role, service) = (role.clone(), self.service.clone());
+                dialects.set(FileName { role, service, file: name.clone() }, *dialect);
+            }
+        }
+        dialects
     }
 
     /// The texts of the manifest in which variables may stand.

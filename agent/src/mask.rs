@@ -6,7 +6,7 @@ use std::fmt;
 use etcstack_config::Entries;
 use etcstack_config::catalog::Catalog;
 use etcstack_config::key::{Key, OptionName};
-use etcstack_config::secret::{is_secret_file, is_secret_name};
+use etcstack_config::secret::{is_secret_file, is_secret_name, is_secret_option, secret_of};
 use etcstack_config::variables::{Scope, json_string};
 
 /// Shorter ones stand in too many lines by chance.
@@ -31,15 +31,19 @@ impl Mask {
         let mut secrets = Vec::new();
         for (key, value) in entries {
             let Ok(value) = std::str::from_utf8(value) else { continue };
-            let is_secret = match Key::parse(key) {
-                Ok(Key::Variable(name)) => is_secret_name(&name),
-                Ok(Key::Option(_, option)) => is_secret_name(&option.option) || is_known(&option),
-                Ok(Key::File(file)) => is_secret_file(&file.file),
+            let (is_secret, option) = match Key::parse(key) {
+                Ok(Key::Variable(name)) => (is_secret_name(&name), None),
+                Ok(Key::Option(_, option)) => {
+                    (is_secret_option(&option) || is_known(&option), Some(option))
+                }
+                Ok(Key::File(file)) => (is_secret_file(&file.file), None),
                 _ => continue,
             };
+            let part = |text| option.as_ref().map_or(text, |name| secret_of(name, text));
             let filled = scope.fill_in(value).unwrap_or_else(|_| value.to_owned());
             for text in [value, &filled] {
                 if is_secret {
+                    secrets.push(part(text).trim().to_owned());
                     secrets.extend(text.lines().map(|line| line.trim().to_owned()));
                 }
                 secrets.extend(text.split_whitespace().filter_map(password).map(str::to_owned));
@@ -103,6 +107,8 @@ mod tests {
             ("r/s/f.conf/DEFAULT/admin_password", "$ADMIN"),
             ("r/s/f.conf/x/url", "mysql://u:pw@word@h/db"),
             ("r/s/f.conf/x/debug", "true"),
+            ("r/s/my.cnf/mysqld/wsrep_sst_auth", "root:open-barley"),
+            ("r/s/proxy-server.conf/filter:tempauth/user_a_b", "open-rice .admin"),
             ("r/s/f.conf/x/word", "open-sesame"),
             ("r/s/f.conf/x/password", "say \"yes\""),
         ];
@@ -114,8 +120,9 @@ mod tests {
             br#"{"format":1,"options":[{"group":"x","name":"word","type":"","secret":true}]}"#;
         let catalog = Catalog::parse(std::path::Path::new("c"), catalog).unwrap();
         let mask = Mask::new(&entries, &scope, Some(&catalog));
-        let line = r#"hunter2 plain-name pw@word true open-sesame say \"yes\""#;
-        assert_eq!(mask.hide(line), "*** *** *** true *** ***");
+        let line = "hunter2 plain-name pw@word true open-sesame open-barley open-rice .admin root";
+        assert_eq!(mask.hide(line), "*** *** *** true *** *** *** .admin root");
+        assert_eq!(mask.hide(r#"say \"yes\""#), "***");
         assert!(matches!(mask.hide("nothing here"), Cow::Borrowed(_)));
         assert!(!format!("{mask:?}").contains("hunter2"));
     }

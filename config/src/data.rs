@@ -12,6 +12,7 @@
 //! files, `README.md`, and what editors leave behind (`*~`, `*.swp`) are no data. Nor are the folder
 //! `catalog` and the file `validate.toml` beside the roles, which `validate` reads.
 
+mod check;
 mod marks;
 mod together;
 
@@ -22,11 +23,14 @@ use std::path::Path;
 
 use crate::binary;
 use crate::dialect::Dialect;
-use crate::document::{Document, Grammar, Value, check_number, join_values, split_values};
+use crate::dialects::{DIALECTS, Dialects};
+use crate::document::{Document, Grammar, join_values};
 use crate::key::{FileName, GENERAL, Key, OptionName};
 use crate::problem::{Place, Problem, Problems};
 use crate::validate::{Code, Finding};
-use crate::variables::{self, Scope, is_name, malformed_at};
+use crate::variables::is_name;
+pub use check::normal_key;
+use check::{check, normal};
 pub(crate) use marks::Marks;
 
 /// The folder of the catalogs, beside the roles.
@@ -51,6 +55,9 @@ pub struct Datum {
 /// The data of a whole directory, gathered file by file.
 #[derive(Default)]
 pub struct Data {
+    dialects: Dialects,
+    /// Where the data says of which files it speaks there.
+    patterns: BTreeMap<String, Place>,
     found: BTreeMap<String, Datum>,
     marks: BTreeMap<String, Marks>,
     findings: Vec<Finding>,
@@ -58,14 +65,14 @@ pub struct Data {
 
 /// All that was read, what is wrong with it included.
 pub(crate) struct Gathered {
+    pub(crate) dialects: Dialects,
+    /// Where the patterns of the dialects stand.
+    pub(crate) patterns: BTreeMap<String, Place>,
     pub(crate) found: BTreeMap<String, Datum>,
     /// By key, as what was found.
     pub(crate) marks: BTreeMap<String, Marks>,
     pub(crate) findings: Vec<Finding>,
 }
-
-/// What is wrong with a value: what kind of mistake, what to say, and where in the value.
-type Fault = (Code, String, Option<usize>);
 
 /// Whether a file or folder of this name is none of the data.
 pub fn is_ignored(name: &str) -> bool {
@@ -83,10 +90,49 @@ pub fn is_passed_over(name: &str, depth: usize) -> bool {
 }
 
 impl Data {
+    /// Data whose files have these dialects.
+    pub fn with_dialects(dialects: Dialects) -> Self {
+        Self { dialects, ..Self::default() }
+    }
+
+    /// Reads what `validate.toml` says of dialects. What is added afterwards is read by it.
+    pub fn add_settings(&mut self, path: &Path, text: &str) {
+        let place = |at: usize| {
+            let before = text.get(..at).unwrap_or_default();
+            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+            Place::position(path, before.matches('\n').count() + 1, column)
+        };
+        let (dialects, patterns, mistakes) = Dialects::read(text);
+        self.dialects.extend(&dialects);
+        self.patterns.extend(patterns.into_iter().map(|(pattern, at)| (pattern, place(at))));
+        for mistake in mistakes {
+            let at = mistake.at.map_or_else(|| Place::file(path), |at| place(at.start));
+            self.fault(at, Code::BadDialect, mistake.message);
+        }
+    }
+
+    /// Says which dialects files have, whatever was said before.
+    pub fn add_dialects(&mut self, dialects: &Dialects) {
+        self.dialects.extend(dialects);
+    }
+
+    /// Which dialects the files have.
+    pub fn dialects(&self) -> &Dialects {
+        &self.dialects
+    }
+
+    /// What whoever reads the keys somewhere else has to know of the dialects: a key of a record and
+    /// what it is to hold.
+    pub fn record(&self) -> Option<(String, Datum)> {
+        let place = self.patterns.values().next()?.clone();
+        Some((DIALECTS.to_owned(), Datum { value: self.dialects.record()?, place }))
+    }
+
     /// Reads one file. `parts` is its path inside the data, `path` its name in messages.
     pub fn add_file(&mut self, parts: &[&str], path: &Path, bytes: &[u8]) {
-        if let [_, _, file @ ..] = parts
-            && Dialect::by_name(&file.join("/")) == Dialect::Binary
+        if let [role, service, file @ ..] = parts
+            && !file.is_empty()
+            && self.dialects.of(&file_name(role, service, file)) == Dialect::Binary
         {
             return self.place(parts, &binary::encode(bytes), path);
         }
@@ -113,15 +159,9 @@ impl Data {
                 Code::Misplaced,
                 "general/ holds no folders; its files hold lines NAME=value",
             ),
-            [role, service, file @ ..] if !file.is_empty() => self.overlay(
-                FileName {
-                    role: (*role).to_owned(),
-                    service: (*service).to_owned(),
-                    file: file.join("/"),
-                },
-                text,
-                path,
-            ),
+            [role, service, file @ ..] if !file.is_empty() => {
+                self.overlay(file_name(role, service, file), text, path);
+            }
             _ => self.fault(
                 Place::file(path),
                 Code::Misplaced,
@@ -147,20 +187,30 @@ impl Data {
 
     /// All that was read, or all that is wrong with it.
     pub fn finish(self) -> Result<BTreeMap<String, Datum>, Problems> {
+        let (found, problems) = self.apart();
+        problems.or_ok(found)
+    }
+
+    /// All that was read, and all that is wrong with it.
+    pub fn apart(self) -> (BTreeMap<String, Datum>, Problems) {
         let Gathered { found, findings, .. } = self.gathered();
-        Problems(findings.into_iter().map(Problem::from).collect()).or_ok(found)
+        let mut problems: Vec<_> = findings.into_iter().map(Problem::from).collect();
+        problems.sort();
+        problems.dedup();
+        (found, Problems(problems))
     }
 
     /// All that was read and all that is wrong with it.
     pub(crate) fn gathered(mut self) -> Gathered {
         let findings = self.together();
         self.findings.extend(findings);
-        Gathered { found: self.found, marks: self.marks, findings: self.findings }
+        let Self { dialects, patterns, found, marks, findings } = self;
+        Gathered { dialects, patterns, found, marks, findings }
     }
 
     /// What is wrong with keys only together.
     fn together(&self) -> Vec<Finding> {
-        together::check(&self.found, &self.marks)
+        together::check(&self.found, &self.marks, &self.dialects)
     }
 
     /// Whether nothing was read, not even a mistake.
@@ -188,8 +238,8 @@ impl Data {
     }
 
     fn add(&mut self, key: Key, value: &str, marks: Marks) {
-        let key = normal(key);
-        if let Err((code, message, at)) = check(&key, value) {
+        let key = normal(key, &self.dialects);
+        if let Err((code, message, at)) = check(&key, value, &self.dialects) {
             return match at.map_or_else(|| marks.name(), |at| marks.offset(value, at)) {
                 place @ Place::Key(_) => self.fault(place, code, message),
                 place => {
@@ -267,7 +317,7 @@ impl Data {
         if let Err(error) = Key::parse(&key.to_string()) {
             return self.fault(Place::file(path), Code::BadKey, error);
         }
-        match Dialect::by_name(&name.file).grammar() {
+        match self.dialects.of(&name).grammar() {
             None => self.add(key, text, Marks::whole(path, text)),
             Some(grammar) => self.options(grammar, &name, text, path),
         }
@@ -316,6 +366,10 @@ impl Data {
     }
 }
 
+fn file_name(role: &str, service: &str, file: &[&str]) -> FileName {
+    FileName { role: role.to_owned(), service: service.to_owned(), file: file.join("/") }
+}
+
 /// Where the parts of a line in a listing stand.
 fn listed(path: &Path, number: usize, line: &str, key: &Key, value: &str) -> Marks {
     let column = |part: usize| 1 + line.get(..part).unwrap_or(line).chars().count();
@@ -338,77 +392,6 @@ fn listed(path: &Path, number: usize, line: &str, key: &Key, value: &str) -> Mar
     let mut marks = Marks::new(path, section, name, vec![value_at]);
     marks.key = (number, column(start));
     marks
-}
-
-/// The key that data would have for what this key means: one spelling for each option.
-pub fn normal_key(key: &str) -> String {
-    Key::parse(key).map_or_else(|_| key.to_owned(), |key| normal(key).to_string())
-}
-
-/// One key for each option: oslo.config does not tell `[LVM]` from `[lvm]`.
-fn normal(key: Key) -> Key {
-    match key {
-        Key::Option(file, OptionName { section: Some(section), option }) => {
-            let grammar = Dialect::by_name(&file.file).grammar();
-            let normal = grammar.map(|grammar| grammar.key_section(&section).into_owned());
-            let section = Some(normal.unwrap_or(section));
-            Key::Option(file, OptionName { section, option })
-        }
-        key => key,
-    }
-}
-
-/// What can be said of a key and its value without knowing the service's manifest.
-fn check(key: &Key, value: &str) -> Result<(), Fault> {
-    let dialect = match key {
-        Key::Option(file, _) => Dialect::by_name(&file.file),
-        _ => Dialect::Text,
-    };
-    variables::check(value, dialect).map_err(|error| {
-        (Code::BadReference, error.to_string(), Some(malformed_at(value, dialect)))
-    })?;
-    let bad_value = |message: String| (Code::BadValue, message, None);
-    if value.len() > LARGEST_VALUE {
-        let length = value.len();
-        return Err(bad_value(format!(
-            "its value has {length} bytes; etcd takes {LARGEST_VALUE} at most"
-        )));
-    }
-    if let Some(at) = value.find('\0') {
-        return Err((Code::BadValue, "its value holds a NUL byte".into(), Some(at)));
-    }
-    if let Key::File(file) = key
-        && Dialect::by_name(&file.file) == Dialect::Binary
-        && !value.contains('$')
-    {
-        binary::decode(value).map_err(bad_value)?;
-    }
-    if let (Some(grammar), Key::Option(_, name)) = (dialect.grammar(), key) {
-        grammar
-            .check_name(name.section.as_deref(), &name.option)
-            .map_err(|message| (Code::BadName, message, None))?;
-        let value = with_numbers(value, dialect);
-        let values = split_values(&value);
-        check_number(grammar, values.len()).map_err(bad_value)?;
-        for lines in values {
-            Value::from_lines(grammar, lines).map_err(|error| {
-                bad_value(format!("its value cannot stand in the file: {error}"))
-            })?;
-        }
-    }
-    Ok(())
-}
-
-/// A value with a number in the place of each variable, which every reader takes wherever it may
-/// stand. What the variables hold is checked when they are filled in.
-fn with_numbers(value: &str, dialect: Dialect) -> String {
-    let mut scope = Scope::default();
-    let names = scope.needed([value]);
-    scope.general = names.into_iter().map(|name| (name, "1".to_owned())).collect();
-    match scope.pieces(value, dialect) {
-        Ok(pieces) => pieces.into_iter().map(|piece| piece.text).collect(),
-        Err(_) => value.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 //! * [`variables`]: `$NAME`, `${NAME:-default}`, `${NAME|url}`, `${NAME|json}`;
 //! * [`references`]: which service uses which variables;
 //! * [`dialect`] and [`document`]: the syntax of a service's file, edited without losing a byte;
+//! * [`dialects`]: which file is read in which, where its name does not say it;
 //! * [`binary`]: files that are no text;
 //! * [`render`]: default + options + variables → bytes;
 //! * [`catalog`]: what a service's options are: types, which may change while it runs, which hide;
@@ -20,6 +21,7 @@ pub mod binary;
 pub mod catalog;
 pub mod data;
 pub mod dialect;
+pub mod dialects;
 pub mod document;
 pub mod effect;
 pub mod key;

@@ -5,6 +5,7 @@
 //! here, those of UUIDs aside: a UUID names a secret, and most of them name something else.
 
 use crate::dialect::Dialect;
+use crate::key::OptionName;
 use crate::variables::{is_filter, is_name};
 
 /// Anywhere in a name.
@@ -36,6 +37,28 @@ pub fn is_secret_name(name: &str) -> bool {
     PARTS.iter().any(|part| name.contains(part))
         || is_connection(&name)
         || words.any(|word| WORDS.contains(&word))
+}
+
+/// Whether an option holds a secret, by its name and where it stands.
+pub fn is_secret_option(name: &OptionName) -> bool {
+    is_secret_name(&name.option) || is_account(name)
+}
+
+/// `user_ACCOUNT_USER = password groups…` of Swift's tempauth, whose filter may have a longer name.
+fn is_account(OptionName { section, option }: &OptionName) -> bool {
+    let is_tempauth = section.as_deref().is_some_and(|section| section.contains("tempauth"));
+    is_tempauth && (option.starts_with("user_") || option.starts_with("user64_"))
+}
+
+/// What of a secret option's value is secret: the password of an account, or of a pair
+/// `user:password`, where it is known to be one; else all of it.
+pub fn secret_of<'a>(name: &OptionName, value: &'a str) -> &'a str {
+    if is_account(name) {
+        return value.split_whitespace().next().unwrap_or_default();
+    }
+    let is_pair = name.option.contains("sst_auth");
+    let password = value.split_once(':').filter(|_| is_pair).map(|(_, password)| password);
+    password.map_or(value, |password| password.trim_end_matches(['"', '\'']))
 }
 
 /// Whether a file of this name is one secret. What is in a binary file nobody sees at a glance, and
@@ -255,6 +278,29 @@ mod tests {
             "u:${SECRET|json}@h",
         ] {
             assert!(!looks_secret(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn by_where_it_stands() {
+        let name = |section: &str, option: &str| OptionName {
+            section: Some(section.to_owned()),
+            option: option.to_owned(),
+        };
+        for (section, option, value, expected) in [
+            ("filter:tempauth", "user_admin_admin", "sesame .admin http://h", Some("sesame")),
+            ("filter:my-tempauth", "user64_dW5kZXI_a", "$PW .admin", Some("$PW")),
+            ("filter:tempauth", "reseller_prefix", "AUTH", None),
+            ("filter:other", "user_agent", "x", None),
+            ("mysqld", "wsrep_sst_auth", "root:$PW", Some("$PW")),
+            ("mysqld", "wsrep-sst-auth", "root:sesame\"", None),
+            ("mysqld", "wsrep_sst_auth", "\"root:sesame\"", Some("sesame")),
+            ("mysqld", "wsrep_sst_auth", "$BOTH", Some("$BOTH")),
+            ("db", "password", "a:b c", Some("a:b c")),
+        ] {
+            let name = name(section, option);
+            let found = is_secret_option(&name).then(|| secret_of(&name, value));
+            assert_eq!(found, expected, "{section} {option}");
         }
     }
 

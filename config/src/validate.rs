@@ -3,6 +3,7 @@
 //! With the catalog of a service, its options are checked as oslo.config would read them. Where it is
 //! not certain that something is wrong, it is a warning or nothing.
 
+mod dialects;
 mod finding;
 mod folders;
 mod forms;
@@ -67,22 +68,16 @@ pub(crate) struct Entry<'a> {
     key: Key,
     datum: &'a Datum,
     marks: &'a Marks,
+    /// In which the value is read.
+    dialect: Dialect,
 }
 
 impl Entry<'_> {
-    /// The dialect in which the value is read.
-    fn dialect(&self) -> Dialect {
-        match &self.key {
-            Key::Option(file, _) => Dialect::by_name(&file.file),
-            _ => Dialect::Text,
-        }
-    }
-
     /// The service's name, the section and the option, where this is an option of an oslo file.
     fn oslo(&self) -> Option<(&str, &str, &str)> {
         match &self.key {
             Key::Option(file, OptionName { section: Some(section), option })
-                if self.dialect() == Dialect::Oslo =>
+                if self.dialect == Dialect::Oslo =>
             {
                 Some((&file.service, section, option))
             }
@@ -93,13 +88,16 @@ impl Entry<'_> {
 
 /// Everything that is wrong with the data, in the order of the places.
 pub fn validate(data: Data, settings: &Settings) -> Vec<Finding> {
-    let Gathered { found, marks, mut findings } = data.gathered();
-    let entries: Vec<_> = found
-        .iter()
-        .filter_map(|(key, datum)| {
-            Some(Entry { key: Key::parse(key).ok()?, datum, marks: marks.get(key)? })
-        })
-        .collect();
+    let Gathered { dialects, patterns, found, marks, mut findings } = data.gathered();
+    let entry = |(key, datum): (&String, _)| {
+        let (key, marks) = (Key::parse(key).ok()?, marks.get(key)?);
+        let dialect = match &key {
+            Key::Option(file, _) => dialects.of(file),
+            _ => Dialect::Text,
+        };
+        Some(Entry { key, datum, marks, dialect })
+    };
+    let entries: Vec<_> = found.iter().filter_map(entry).collect();
     let mut scope = Scope::default();
     for entry in &entries {
         if let Key::Variable(name) = &entry.key {
@@ -110,7 +108,8 @@ pub fn validate(data: Data, settings: &Settings) -> Vec<Finding> {
     quotes::check(&entries, &scope, &mut findings);
     secrets::check(&entries, settings, &mut findings);
     folders::check(&entries, settings, &mut findings);
-    forms::check(&entries, &mut findings);
+    forms::check(&entries, &dialects, &mut findings);
+    dialects::check(&entries, &dialects, &patterns, &mut findings);
     if let Some(catalogs) = &settings.catalogs {
         options::check(&entries, &scope, catalogs, &mut findings);
     }

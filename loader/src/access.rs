@@ -25,7 +25,7 @@ use wanted::{Cloud, Wanted};
 
 use crate::cli::AccessArgs;
 use crate::release::DATA;
-use crate::run::{self, Failure};
+use crate::run::{self, Done, Failure};
 use crate::{secrets, task};
 
 #[derive(Debug, Error)]
@@ -45,10 +45,10 @@ pub(crate) enum AccessError {
     #[error("cannot write {}: {reason}", .path.display())]
     Password { path: PathBuf, reason: String },
     #[error(
-        "neither the store nor the data has a key of a service; all users would be deleted. Is it \
-         the right store, and the right directory?"
+        "neither {0} nor the data has a key of a service; all users would be deleted. Is it the right \
+         store, and the right directory?"
     )]
-    Empty,
+    Empty(String),
     #[error(
         "a load is under way, or has died half-way; nothing was changed. Run this again when it is \
          complete"
@@ -80,11 +80,11 @@ impl Failure for AccessError {
         match self {
             Self::Data(_) | Self::Foreign { .. } => 65, // EX_DATAERR
             Self::Store(error) | Self::NotRoot(error) => error.exit_code(),
-            Self::Usage(_) | Self::NoEtcd => 64,    // EX_USAGE
-            Self::Input { .. } | Self::Empty => 66, // EX_NOINPUT
-            Self::Password { .. } => 73,            // EX_CANTCREAT
-            Self::Loading => 75,                    // EX_TEMPFAIL
-            Self::NoRoot => 78,                     // EX_CONFIG
+            Self::Usage(_) | Self::NoEtcd => 64, // EX_USAGE
+            Self::Input { .. } | Self::Empty(_) => 66, // EX_NOINPUT
+            Self::Password { .. } => 73,         // EX_CANTCREAT
+            Self::Loading => 75,                 // EX_TEMPFAIL
+            Self::NoRoot => 78,                  // EX_CONFIG
         }
     }
 }
@@ -93,7 +93,10 @@ pub(crate) fn run(args: &AccessArgs) -> ExitCode {
     run::to_end(access(args))
 }
 
-async fn access(args: &AccessArgs) -> Result<ExitCode, AccessError> {
+async fn access(args: &AccessArgs) -> Result<Done, AccessError> {
+    if let Some(dir) = &args.passwords_dir {
+        passwords::check(dir)?;
+    }
     let data = task::data(&args.dir)?;
     let extras = declared::read(task::directory(&args.dir), &args.also)?;
     let store = args.common.store.open()?;
@@ -110,7 +113,9 @@ async fn access(args: &AccessArgs) -> Result<ExitCode, AccessError> {
     let state = auth.state(|name| names.is_ours(name)).await?;
     let mut references = secrets::merged(&snapshot.entries, &data);
     releases::add(&mut references, &store, &snapshot.entries, args.common.start_timeout).await?;
+    let location = store.to_string();
     let cloud = Cloud {
+        store: &location,
         prefix: auth.prefix(),
         names: &names,
         references: &references,
@@ -126,7 +131,7 @@ async fn access(args: &AccessArgs) -> Result<ExitCode, AccessError> {
     execute(args, &auth, &state, &plan).await?;
     let is_enabled = is_enabled || (enable && args.apply);
     let report = Report::new(&plan, &kept, args.apply, is_enabled);
-    task::print(args.common.output, &report, &report.lines());
+    let done = task::report(args.common.output, &report, &report.lines());
     if task::directory(&args.dir).is_none() && plan.revokes_variables(auth.prefix()) {
         task::warn(
             "without DIR nobody knows what .access.toml says: a variable that only it names is \
@@ -136,7 +141,7 @@ async fn access(args: &AccessArgs) -> Result<ExitCode, AccessError> {
     if !is_enabled && !enable {
         task::warn("access control is off: everybody may do everything until --enable-auth");
     }
-    Ok(if plan.is_empty() || args.apply { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    Ok(done.with_code(if plan.is_empty() || args.apply { 0 } else { 2 }))
 }
 
 /// What is to be there, and of that the rights that are there and may have been said in a file

@@ -10,7 +10,7 @@ use etcstack_config::problem::{Place, Problem, Problems};
 use thiserror::Error;
 
 use crate::cli::CatalogArgs;
-use crate::run::{self, Failure};
+use crate::run::{self, Done, Failure};
 
 #[derive(Debug, Error)]
 enum CatalogError {
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &CatalogArgs) -> ExitCode {
     let catalog = reduce(&args.files);
     run::ended(catalog.and_then(|catalog| {
         let text = if args.lean { catalog.lean().to_string() } else { catalog.to_string() };
-        print(&text, args.output.as_deref())
+        write(text, args.output.as_deref())
     }))
 }
 
@@ -82,20 +82,12 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn print(text: &str, output: Option<&Path>) -> Result<(), CatalogError> {
-    if let Some(path) = output {
-        return replace(path, text.as_bytes())
-            .map_err(|error| CatalogError::Output { path: path.to_owned(), error });
-    }
-    let mut stdout = io::stdout().lock();
-    let result = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    match result {
-        // Whoever was to read it has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => {
-            result.map_err(|error| CatalogError::Output { path: "standard output".into(), error })
-        }
-    }
+/// Writes it to its file, if one is named; else it is the result.
+fn write(text: String, output: Option<&Path>) -> Result<Done, CatalogError> {
+    let Some(path) = output else { return Ok(Done::new(text).or_code(73)) };
+    replace(path, text.as_bytes())
+        .map_err(|error| CatalogError::Output { path: path.to_owned(), error })?;
+    Ok(Done::new(""))
 }
 
 /// Writes a file beside its place and puts it there.

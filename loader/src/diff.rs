@@ -1,6 +1,5 @@
 //! What differs between two releases, or between a release and the store.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use etcstack_config::Entries;
@@ -10,6 +9,7 @@ use crate::cli::{DiffArgs, Output};
 use crate::difference::Difference;
 use crate::load::LoadError;
 use crate::release::Data;
+use crate::run::Done;
 use crate::sensitive::sensitive;
 use crate::stored;
 
@@ -18,7 +18,7 @@ pub(crate) fn run(args: &DiffArgs) -> ExitCode {
     crate::run::to_end(diff(args))
 }
 
-async fn diff(args: &DiffArgs) -> Result<(), LoadError> {
+async fn diff(args: &DiffArgs) -> Result<Done, LoadError> {
     let store = args.common.open_etcd()?;
     let timeout = args.common.start_timeout;
     let (from, before) = stored::release(&store, args.from, timeout).await?;
@@ -41,9 +41,7 @@ async fn diff(args: &DiffArgs) -> Result<(), LoadError> {
         }
         Output::Text => difference.text(args.show_secrets),
     };
-    // Whoever was to read it may have gone.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    Ok(())
+    Ok(Done::new(text))
 }
 
 fn entries(data: Data) -> Entries {

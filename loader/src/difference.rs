@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use etcstack_config::Entries;
 use etcstack_config::key::{GENERAL, Key};
 
+use crate::dialects::DIALECTS;
+
 /// What may become of a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum What {
@@ -73,18 +75,21 @@ impl Difference {
 
 /// The file of a key, its name in there, and whether that is one of secrets.
 fn place(key: &str) -> (String, String, bool) {
-    use etcstack_config::secret::{is_secret_file, is_secret_name};
+    use etcstack_config::secret::{is_secret_file, is_secret_name, is_secret_option};
     match Key::parse(key) {
         Ok(Key::Variable(name)) => {
             let secret = is_secret_name(&name);
             (GENERAL.to_owned(), name, secret)
         }
         Ok(Key::Option(file, option)) => {
-            (file.to_string(), option.to_string(), is_secret_name(&option.option))
+            (file.to_string(), option.to_string(), is_secret_option(&option))
         }
         Ok(Key::File(file)) => {
             let secret = is_secret_file(&file.file);
             (file.to_string(), "(text)".to_owned(), secret)
+        }
+        Ok(Key::System(_)) if key == DIALECTS => {
+            (DIALECTS.to_owned(), "(dialects)".to_owned(), false)
         }
         // No key of ours: nobody knows what it holds.
         _ => ("(other keys)".to_owned(), key.to_owned(), true),

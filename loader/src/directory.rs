@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use etcstack_config::data::{Data, Datum, is_beside};
 use etcstack_config::key::GENERAL;
 use etcstack_config::problem::{Place, Problem, Problems};
-use etcstack_store::{StoreError, gather_data};
+use etcstack_store::{StoreError, finish_data, gather_data};
 use thiserror::Error;
 
 /// How many folders data stands below its directory.
@@ -64,7 +64,7 @@ pub(crate) fn read(dir: &Path) -> Result<BTreeMap<String, Datum>, DataError> {
     if let Some(problem) = elsewhere(dir, &data) {
         return Err(DataError::Elsewhere(problem));
     }
-    data.finish().map_err(|problems| DataError::Mistakes { dir: dir.to_owned(), problems })
+    finish_data(data).map_err(|problems| DataError::Mistakes { dir: dir.to_owned(), problems })
 }
 
 /// Says which directory is probably meant, where this one is above it or in it. What is in it would be
@@ -78,7 +78,7 @@ pub(crate) fn elsewhere(dir: &Path, data: &Data) -> Option<Problem> {
     let meant = below(dir).or_else(|| above(dir).filter(|_| is_none))?;
     let message = format!(
         "this is no directory of bootstrap-data, which holds general/ and role/service/FILE; did \
-         you mean {}, which looks like one?",
+         you mean {}, which looks like one? If this is the one, make an empty general/ in it",
         meant.display()
     );
     Some(Problem::new(Place::file(dir), message))

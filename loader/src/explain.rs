@@ -7,7 +7,6 @@ mod show;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -28,9 +27,10 @@ use self::origin::Origins;
 use self::replicas::{Holder, Seeker};
 use self::told::{Teller, Told};
 use crate::cli::{ExplainArgs, Output};
+use crate::dialects::{self, DIALECTS};
 use crate::history::{self, CURRENT, History, PENDING};
 use crate::near;
-use crate::run::{self, Failure};
+use crate::run::{self, Done, Failure};
 use crate::secrets::merged;
 use crate::stored::data_of;
 use crate::validate::settings::{self, Against};
@@ -45,8 +45,8 @@ enum ExplainError {
     NotAKey { key: String, reason: KeyError },
     #[error("{}: _etcstack/ holds the system's own records; docs/keys.md tells of them", .0.escape_debug())]
     System(String),
-    #[error("the store has no key {}{hint}", .key.escape_debug())]
-    NoSuchKey { key: String, hint: String },
+    #[error("{}: there is no such key in {store}{hint}", .key.escape_debug())]
+    NoSuchKey { key: String, store: String, hint: String },
 }
 
 impl Failure for ExplainError {
@@ -101,25 +101,25 @@ pub(crate) fn run(args: &ExplainArgs) -> ExitCode {
     run::to_end(explain(args))
 }
 
-async fn explain(args: &ExplainArgs) -> Result<(), ExplainError> {
+async fn explain(args: &ExplainArgs) -> Result<Done, ExplainError> {
     let (settings, against) = settings::read(&args.data.sources()).map_err(ExplainError::File)?;
-    let key = normal_key(&args.key);
-    let parsed = Key::parse(&key)
-        .map_err(|reason| ExplainError::NotAKey { key: args.key.clone(), reason })?;
-    if matches!(parsed, Key::System(_)) {
-        return Err(ExplainError::System(key));
+    let parse = |key: &str| {
+        Key::parse(key).map_err(|reason| ExplainError::NotAKey { key: args.key.clone(), reason })
+    };
+    if matches!(parse(&args.key)?, Key::System(_)) {
+        return Err(ExplainError::System(args.key.clone()));
     }
     let store = args.common.store.open()?;
     let read = read(&store, args.common.start_timeout).await?;
+    let key = normal_key(&args.key, &dialects::of_entries(&read.snapshot.entries));
+    let parsed = parse(&key)?;
     let question = Question { args, key, parsed, settings, against };
     let explanation = question.answer(&store, &read).await?;
     let text = match args.common.output {
         Output::Text => explanation.to_string(),
         Output::Json => format!("{}\n", serde_json::json!(explanation)),
     };
-    // Whoever was to read it may have gone.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    Ok(())
+    Ok(Done::new(text))
 }
 
 /// What is asked, and what is known besides the store.
@@ -141,7 +141,8 @@ impl Question<'_> {
         let wanted = wanted(entries, key, &self.parsed);
         if wanted.is_empty() {
             let hint = near::hint(asked, entries);
-            return Err(ExplainError::NoSuchKey { key: asked.clone(), hint });
+            let (key, store) = (asked.clone(), store.to_string());
+            return Err(ExplainError::NoSuchKey { key, store, hint });
         }
         let keys = self.keys(store, read, wanted).await?;
         let uses = match &self.parsed {
@@ -192,7 +193,8 @@ impl Question<'_> {
 async fn read(store: &Store, timeout: Duration) -> Result<Revisions, StoreError> {
     // This one tries until the store answers.
     history::read(store, timeout).await?;
-    let folders = vec![String::new(), CURRENT.into(), PENDING.into(), STATUS.into()];
+    let own = [CURRENT, PENDING, STATUS, DIALECTS].map(str::to_owned);
+    let folders = [vec![String::new()], own.to_vec()].concat();
     let view = View::new(folders, |_| BTreeSet::new());
     let view = view.without(format!("{SYSTEM}/"));
     match store.revisions(&view).await {

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use etcstack_config::data::write;
-use etcstack_config::key::SYSTEM;
 use etcstack_config::problem::{Problem, Problems};
 use etcstack_store::{Event, LOAD_MARK, Snapshot, Store, StoreError, View};
 use folder::{Folder, FolderError};
@@ -17,7 +16,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::cli::{ExportArgs, Output};
-use crate::run::{self, Failure};
+use crate::run::{self, Done, Failure};
+use crate::{dialects, stored};
 
 #[derive(Debug, Error)]
 enum ExportError {
@@ -31,8 +31,8 @@ enum ExportError {
         "a load is under way and did not come to its end within {0:?}; if it has died, load again"
     )]
     Loading(Duration),
-    #[error("there is no data in the store; does --store name the right prefix?")]
-    Empty,
+    #[error("there is no data in {0}; does --store name the right prefix?")]
+    Empty(String),
 }
 
 impl Failure for ExportError {
@@ -42,7 +42,7 @@ impl Failure for ExportError {
             Self::Store(error) => error.exit_code(),
             Self::Folder(_) => 73,  // EX_CANTCREAT
             Self::Loading(_) => 75, // EX_TEMPFAIL
-            Self::Empty => 66,      // EX_NOINPUT
+            Self::Empty(_) => 66,   // EX_NOINPUT
         }
     }
 
@@ -87,9 +87,7 @@ impl From<&Problem> for LeftOut {
 pub(crate) fn run(args: &ExportArgs) -> ExitCode {
     run::to_end(async {
         let report = export(args).await?;
-        // Whoever was to read it may have gone; what was done is done.
-        let _ = print(&report, args.common.output);
-        Ok::<_, ExportError>(())
+        Ok::<_, ExportError>(Done::new(told(&report, args.common.output)))
     })
 }
 
@@ -98,14 +96,16 @@ async fn export(args: &ExportArgs) -> Result<Report, ExportError> {
     let folder = Folder::at(&args.dir, args.force)?;
     let store = args.common.store.open()?;
     let snapshot = read(&store, args.common.start_timeout).await?;
-    let written =
-        write::files(&snapshot.entries, args.layout.into()).map_err(ExportError::Unsayable)?;
+    let dialects = dialects::of_entries(&snapshot.entries);
+    let mut written = write::files(&snapshot.entries, args.layout.into(), &dialects)
+        .map_err(ExportError::Unsayable)?;
     if !args.partial && !written.left_out.0.is_empty() {
         return Err(ExportError::Unsayable(written.left_out));
     }
     if written.keys == 0 {
-        return Err(ExportError::Empty);
+        return Err(ExportError::Empty(store.to_string()));
     }
+    written.files.extend(folder.settings(&snapshot.entries, &dialects)?);
     folder.write(&written.files)?;
     Ok(Report {
         directory: args.dir.clone(),
@@ -120,8 +120,7 @@ async fn export(args: &ExportArgs) -> Result<Report, ExportError> {
 async fn read(store: &Store, limit: Duration) -> Result<Snapshot, ExportError> {
     let deadline = tokio::time::Instant::now() + limit;
     loop {
-        let snapshot =
-            store.snapshot(&View::everything().without(format!("{SYSTEM}/")), limit).await?;
+        let snapshot = store.snapshot(&stored::view(), limit).await?;
         if !snapshot.entries.contains_key(LOAD_MARK) {
             return Ok(snapshot);
         }
@@ -147,17 +146,16 @@ async fn loaded(store: &Store) -> Result<(), StoreError> {
     }
 }
 
-fn print(report: &Report, output: Output) -> io::Result<()> {
+/// What was done; what was left out is said on standard error as well.
+fn told(report: &Report, output: Output) -> String {
     let mut stderr = io::stderr().lock();
     for LeftOut { key, reason } in &report.left_out {
         let _ = writeln!(stderr, "left out: {key}: {reason}");
     }
-    let mut stdout = io::stdout().lock();
     match output {
-        Output::Json => writeln!(stdout, "{}", serde_json::json!(report)),
-        Output::Text => writeln!(
-            stdout,
-            "{} keys of revision {} written to {} files in {}, {} left out",
+        Output::Json => format!("{}\n", serde_json::json!(report)),
+        Output::Text => format!(
+            "{} keys of revision {} written to {} files in {}, {} left out\n",
             report.keys,
             report.revision,
             report.files,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use etcstack_config::Entries;
@@ -17,7 +16,7 @@ use crate::difference::printable;
 use crate::hand::{is_record, is_secret};
 use crate::near;
 use crate::release::DATA;
-use crate::run::{self, Failure};
+use crate::run::{self, Done, Failure};
 use crate::sensitive::sensitive;
 use crate::validate::settings;
 use crate::{stored, task};
@@ -40,8 +39,6 @@ enum GetError {
     Nothing { prefix: String, store: String },
     #[error("{}: it holds a secret; --show-secrets prints it", .0.escape_debug())]
     Secret(String),
-    #[error("cannot write to standard output: {0}")]
-    Output(io::Error),
 }
 
 impl Failure for GetError {
@@ -50,7 +47,6 @@ impl Failure for GetError {
             Self::Store(error) => error.exit_code(),
             Self::Settings(_) | Self::NotThere { .. } | Self::Nothing { .. } => 66, // EX_NOINPUT
             Self::Secret(_) => 77,                                                  // EX_NOPERM
-            Self::Output(_) => 74,                                                  // EX_IOERR
         }
     }
 }
@@ -60,7 +56,7 @@ pub(crate) fn run(args: &GetArgs) -> ExitCode {
     run::to_end(get(args))
 }
 
-async fn get(args: &GetArgs) -> Result<(), GetError> {
+async fn get(args: &GetArgs) -> Result<Done, GetError> {
     let store = args.common.store.open()?;
     let snapshot = read(&store, args).await?;
     if snapshot.entries.contains_key(LOAD_MARK) {
@@ -73,11 +69,7 @@ async fn get(args: &GetArgs) -> Result<(), GetError> {
         (_, Output::Text) => listing(&found, &hidden).into_bytes(),
         (_, Output::Json) => objects(&found, &hidden, snapshot.revision),
     };
-    match io::stdout().lock().write_all(&text) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(GetError::Output(error)),
-        // Who does not read on has seen enough.
-        _ => Ok(()),
-    }
+    Ok(Done::new(text))
 }
 
 /// All that was asked for, of one revision.

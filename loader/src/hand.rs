@@ -7,7 +7,7 @@ mod report;
 mod strange;
 
 use etcstack_config::key::Key;
-use etcstack_config::secret::{is_secret_file, is_secret_name, looks_secret};
+use etcstack_config::secret::{is_secret_file, is_secret_name, is_secret_option, looks_secret};
 use etcstack_store::{Expect, LOAD_MARK, Snapshot, Write};
 
 use crate::cli::NoteArgs;
@@ -15,8 +15,8 @@ use crate::history::{Counts, Entry, GENERATION, History, Kind};
 use crate::load::job::own_id;
 use crate::release::DATA;
 
-pub(crate) use self::change::{Change, Expected};
-pub(crate) use self::check::{Wanted, normal};
+pub(crate) use self::change::{Change, Expected, open};
+pub(crate) use self::check::{Wanted, check_key, normal};
 pub(crate) use self::error::HandError;
 
 /// Why nothing is written beside a load.
@@ -33,7 +33,7 @@ pub(crate) fn is_secret_key(key: &str) -> bool {
     }
     match Key::parse(key) {
         Ok(Key::Variable(name)) => is_secret_name(&name),
-        Ok(Key::Option(_, option)) => is_secret_name(&option.option),
+        Ok(Key::Option(_, option)) => is_secret_option(&option),
         Ok(Key::File(file)) => is_secret_file(&file.file),
         // The data of releases holds all secrets; other records hold none.
         Ok(Key::System(_)) => key.starts_with(DATA),

@@ -337,8 +337,8 @@ pub(crate) fn run(args: &HistoryArgs) -> ExitCode {
     crate::run::to_end(async {
         let store = args.common.open_etcd()?;
         let history = read(&store, args.common.start_timeout).await?;
-        show::print(&history, args.limit, args.common.output);
-        Ok::<_, crate::load::LoadError>(())
+        let text = show::show(&history, args.limit, args.common.output, &store.to_string());
+        Ok::<_, crate::load::LoadError>(crate::run::Done::new(text))
     })
 }
 

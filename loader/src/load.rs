@@ -21,7 +21,7 @@ use crate::directory::{self, DataError};
 use crate::history::Kind;
 use crate::plan::Rules;
 use crate::report;
-use crate::run::{self, Failure};
+use crate::run::{self, Done, Failure};
 use crate::validate::settings;
 
 /// Why a command has failed.
@@ -87,7 +87,7 @@ pub(crate) fn run(args: &LoadArgs) -> ExitCode {
     run::to_end(load(args))
 }
 
-async fn load(args: &LoadArgs) -> Result<(), LoadError> {
+async fn load(args: &LoadArgs) -> Result<Done, LoadError> {
     let goal = if args.abort {
         Goal::Abort
     } else {
@@ -108,7 +108,7 @@ pub(crate) async fn execute(
     goal: Goal,
     message: Option<String>,
     environment: &Names,
-) -> Result<(), LoadError> {
+) -> Result<Done, LoadError> {
     let job = Job {
         store: args.common.open_etcd()?,
         goal,
@@ -121,7 +121,7 @@ pub(crate) async fn execute(
         id: own_id(),
     };
     let mut report = job.run().await?;
+    report.store = job.store.to_string();
     report.unknown_variables.retain(|name| !environment.contain(name));
-    report::print(&report, args.common.output);
-    Ok(())
+    Ok(report::done(&report, args.common.output))
 }

@@ -3,6 +3,7 @@
 mod access;
 mod catalog;
 mod cli;
+mod dialects;
 mod diff;
 mod difference;
 mod directory;
@@ -30,11 +31,11 @@ mod task;
 mod unset;
 mod validate;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
 use cli::{Cli, Command};
+use run::Done;
 
 fn main() -> ExitCode {
     // Where, and not what: the usual message of a panic may quote a value.
@@ -71,8 +72,7 @@ fn main() -> ExitCode {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "etcstack-loader", &mut script);
-            let _ = std::io::stdout().write_all(&script);
-            ExitCode::SUCCESS
+            Done::new(script).end()
         }
     }
 }

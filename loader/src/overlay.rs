@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use etcstack_config::Entries;
 use etcstack_config::dialect::Dialect;
-use etcstack_config::key::Key;
+use etcstack_config::key::{FileName, Key};
 use etcstack_config::layers::{FileConfig, Sourced};
 use etcstack_config::problem::Problems;
 use etcstack_config::references::ServiceName;
 use etcstack_config::render::{FileInputs, render};
 use etcstack_config::validate::Names;
 use etcstack_config::variables::{Scope, VariableError};
+
+use crate::dialects::Dialects;
 
 /// The files of each role and service, by name. No layers: each role stands for itself.
 pub(crate) type Services = BTreeMap<ServiceName, BTreeMap<String, FileConfig>>;
@@ -94,9 +96,12 @@ pub(crate) fn text(inputs: &FileInputs) -> Result<Vec<u8>, Problems> {
     Ok(render(inputs, None)?.unwrap_or_default())
 }
 
-/// The dialect in which a file of this name is read, unless a manifest says otherwise.
-pub(crate) fn dialect(file: &str, config: &FileConfig) -> Dialect {
-    if config.whole.is_some() { Dialect::Text } else { Dialect::by_name(file) }
+/// The dialect in which a file is read, unless a manifest says otherwise.
+pub(crate) fn dialect(file: &FileName, config: &FileConfig, dialects: &Dialects) -> Dialect {
+    let by_name = || {
+        if config.whole.is_some() { Dialect::Text } else { Dialect::by_name(&file.file) }
+    };
+    dialects.said(file).unwrap_or_else(by_name)
 }
 
 /// All services among the entries.

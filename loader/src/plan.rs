@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use self::lists::ListChange;
 pub(crate) use self::world::{World, view, view_with_replicas};
+use crate::dialects::{self, DIALECTS};
 use crate::history::Counts;
 use crate::release::Data;
 
@@ -146,11 +147,12 @@ impl Plan {
     /// Gives the keys of the data that have to stay away for them.
     fn other_spellings(&mut self, data: &Data, world: &World, overwrite: bool) -> BTreeSet<String> {
         let mut away = BTreeSet::new();
+        let dialects = dialects::of_data(data);
         for (key, found) in world.entries {
             if is_record(key) || data.contains_key(key) {
                 continue;
             }
-            let normal = normal_key(key);
+            let normal = normal_key(key, &dialects);
             let Some(value) = data.get(&normal) else { continue };
             if overwrite || found == value.as_bytes() || world.is_ours(key, found) {
                 self.deleted.insert(key.clone());
@@ -216,6 +218,7 @@ impl Plan {
     }
 }
 
+/// Whether no data says it; that of the files' dialects it does.
 fn is_record(key: &str) -> bool {
-    key.strip_prefix(SYSTEM).is_some_and(|rest| rest.starts_with('/'))
+    key != DIALECTS && key.strip_prefix(SYSTEM).is_some_and(|rest| rest.starts_with('/'))
 }

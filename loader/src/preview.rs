@@ -5,7 +5,6 @@ mod json;
 mod text;
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use etcstack_config::Entries;
@@ -21,7 +20,7 @@ use crate::directory::{self, DataError};
 use crate::overlay::Known;
 use crate::plan::{self, Plan, World};
 use crate::release::{Data, digest};
-use crate::run::{self, Failure};
+use crate::run::{self, Done, Failure};
 use crate::sensitive::sensitive;
 use crate::stored::data_of;
 use crate::task;
@@ -88,7 +87,7 @@ pub(crate) fn run(args: &PlanArgs) -> ExitCode {
     run::to_end(preview(args))
 }
 
-async fn preview(args: &PlanArgs) -> Result<ExitCode, PlanError> {
+async fn preview(args: &PlanArgs) -> Result<Done, PlanError> {
     let data = data(args)?;
     let sources = args.catalogs.beside(&args.dir);
     let (settings, against) = settings::read(&sources).map_err(PlanError::File)?;
@@ -102,9 +101,8 @@ async fn preview(args: &PlanArgs) -> Result<ExitCode, PlanError> {
         Output::Text => preview.text(args.show_secrets),
         Output::Json => format!("{}\n", preview.json(args.show_secrets)),
     };
-    // Whoever was to read it may have gone; the exit code says the same.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    Ok(if preview.has_writes() { ExitCode::from(2) } else { ExitCode::SUCCESS })
+    let code = if preview.has_writes() { 2 } else { 0 };
+    Ok(Done::new(text).with_code(code).or_code(1))
 }
 
 fn data(args: &PlanArgs) -> Result<Data, PlanError> {

@@ -1,12 +1,12 @@
 //! Telling what a load did. Names keys, never values.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 
 use serde::{Serialize, Serializer};
 
 use crate::cli::Output;
 use crate::plan::{Drift, Plan};
+use crate::run::Done;
 
 /// What a load did.
 #[derive(Debug, Default, Serialize)]
@@ -32,6 +32,9 @@ pub(crate) struct Report {
     pub(crate) revision: i64,
     #[serde(skip)]
     seen: bool,
+    /// What people call it.
+    #[serde(skip)]
+    pub(crate) store: String,
 }
 
 /// Drift for programs.
@@ -83,17 +86,16 @@ impl Drift {
     }
 }
 
-pub(crate) fn print(report: &Report, output: Output) {
-    let text = match output {
+/// As the result of the command.
+pub(crate) fn done(report: &Report, output: Output) -> Done {
+    Done::new(match output {
         Output::Json => {
             let mut json = serde_json::json!(report);
             json["written_count"] = report.written().into();
             format!("{json}\n")
         }
         Output::Text => text(report),
-    };
-    // Whoever was to read it may have gone; what was done is done.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    })
 }
 
 fn text(report: &Report) -> String {
@@ -108,8 +110,8 @@ fn text(report: &Report) -> String {
     let release = report.release.map(|number| format!("; release {number}")).unwrap_or_default();
     if report.aborted == Some(false) {
         return format!(
-            "nothing to abort: no load is under way, and none has died{release}; revision {}\n",
-            report.revision
+            "nothing to abort: no load is under way in {}, and none has died{release}; revision {}\n",
+            report.store, report.revision
         );
     }
     lines.push(format!(

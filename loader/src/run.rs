@@ -2,7 +2,7 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::process::{ExitCode, Termination};
+use std::process::ExitCode;
 
 /// Why a command has failed.
 pub(crate) trait Failure: Error {
@@ -15,10 +15,51 @@ pub(crate) trait Failure: Error {
     }
 }
 
-/// Runs what a command does, on a runtime of its own. Gives the exit code, and says what went wrong.
-pub(crate) fn to_end<T: Termination, E: Failure>(
-    work: impl Future<Output = Result<T, E>>,
-) -> ExitCode {
+/// What a command has come to: what is to be printed, and the exit code.
+pub(crate) struct Done {
+    text: Vec<u8>,
+    code: u8,
+    /// Where the text cannot be printed.
+    unprinted: u8,
+}
+
+impl Done {
+    /// Success, with this as the result.
+    pub(crate) fn new(text: impl Into<Vec<u8>>) -> Self {
+        Self { text: text.into(), code: 0, unprinted: 74 } // EX_IOERR
+    }
+
+    /// The same with another exit code.
+    pub(crate) fn with_code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
+    /// The same with this exit code where the result cannot be printed.
+    pub(crate) fn or_code(self, unprinted: u8) -> Self {
+        Self { unprinted, ..self }
+    }
+
+    /// Prints the result; gives the exit code.
+    pub(crate) fn end(self) -> ExitCode {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(&self.text).and_then(|()| stdout.flush()) {
+            Ok(()) => self.code.into(),
+            // Who does not read on has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.code.into(),
+            Err(error) => {
+                let line = format!(
+                    "error: the result cannot be written to standard output: {error}; what the \
+                     command does besides is done\n"
+                );
+                let _ = io::stderr().lock().write_all(line.as_bytes());
+                self.unprinted.into()
+            }
+        }
+    }
+}
+
+/// Runs what a command does, on a runtime of its own. Prints the result, or says what went wrong.
+pub(crate) fn to_end<E: Failure>(work: impl Future<Output = Result<Done, E>>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -31,10 +72,11 @@ pub(crate) fn to_end<T: Termination, E: Failure>(
     ended(result)
 }
 
-/// The end of a command that needs no runtime: its exit code, with what went wrong said.
-pub(crate) fn ended<T: Termination, E: Failure>(result: Result<T, E>) -> ExitCode {
+/// The end of a command that needs no runtime: its exit code, with its result printed or what went
+/// wrong said.
+pub(crate) fn ended<E: Failure>(result: Result<Done, E>) -> ExitCode {
     match result {
-        Ok(done) => done.report(),
+        Ok(done) => done.end(),
         Err(error) => {
             // Nobody may be reading; the exit code says the same.
             let _ = io::stderr().lock().write_all(message(&error).as_bytes());

@@ -37,8 +37,8 @@ pub(crate) enum SecretsError {
     Usage(String),
     #[error("{0}")]
     Refused(String),
-    #[error("general/{name} is not in the store; {}", hint(.near.as_deref()))]
-    NotThere { name: String, near: Option<String> },
+    #[error("general/{name} is not in {store}; {}", hint(.near.as_deref()))]
+    NotThere { name: String, store: String, near: Option<String> },
     #[error("{LOADING}")]
     Loading,
     #[error("others keep changing the store; not everything was written. Run this again")]

@@ -3,24 +3,38 @@
 use std::collections::BTreeSet;
 
 use etcstack_config::Entries;
+use etcstack_config::dialect::Dialect;
 use etcstack_config::key::{Key, variable_key};
-use etcstack_config::secret::{is_reference, is_secret_file, is_secret_name, looks_secret};
+use etcstack_config::secret::{
+    is_reference, is_secret_file, is_secret_name, is_secret_option, looks_secret, secret_of,
+};
 use etcstack_config::validate::Catalogs;
 use etcstack_config::variables::references;
+
+use crate::dialects::{self, Dialects};
 
 /// The keys of these states that hold secrets. A variable holds one as well where it is the value
 /// of a secret option, or the password in a URL.
 pub(crate) fn sensitive(states: &[&Entries], catalogs: Option<&Catalogs>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut left: Vec<String> = Vec::new();
+    let mut dialects = Dialects::default();
+    for state in states {
+        dialects.extend(&dialects::of_entries(state));
+    }
     let pairs = states.iter().flat_map(|entries| entries.iter());
     for (key, value) in pairs {
-        let Some(secret) = is_secret(key, catalogs) else { continue };
+        let Ok(parsed) = Key::parse(key) else { continue };
+        let Some(secret) = is_secret(&parsed, catalogs, &dialects) else { continue };
         if secret {
             found.insert(key.clone());
         }
         if let Ok(value) = std::str::from_utf8(value) {
-            left.extend(secret_part(value, secret).into_iter().flat_map(references));
+            let part = secret_part(value, secret).map(|part| match &parsed {
+                Key::Option(_, name) => secret_of(name, part),
+                _ => part,
+            });
+            left.extend(part.into_iter().flat_map(references));
         }
     }
     let mut seen = BTreeSet::new();
@@ -39,15 +53,18 @@ pub(crate) fn sensitive(states: &[&Entries], catalogs: Option<&Catalogs>) -> BTr
 }
 
 /// `None` for what is no key of data.
-fn is_secret(key: &str, catalogs: Option<&Catalogs>) -> Option<bool> {
-    match Key::parse(key).ok()? {
-        Key::Variable(name) => Some(is_secret_name(&name)),
-        Key::File(file) => Some(is_secret_file(&file.file)),
+fn is_secret(key: &Key, catalogs: Option<&Catalogs>, dialects: &Dialects) -> Option<bool> {
+    match key {
+        Key::Variable(name) => Some(is_secret_name(name)),
+        Key::File(file) => {
+            let is_binary = dialects.of(file) == Dialect::Binary;
+            Some(is_binary || is_secret_file(&file.file))
+        }
         Key::Option(file, option) => {
             let section = option.section.as_deref().unwrap_or_default();
             let catalog = catalogs.and_then(|catalogs| catalogs.find(&file.service));
             let known = catalog.and_then(|catalog| catalog.is_secret(section, &option.option));
-            Some(known.unwrap_or_default() || is_secret_name(&option.option))
+            Some(known.unwrap_or_default() || is_secret_option(option))
         }
         Key::System(_) => None,
     }
@@ -98,6 +115,8 @@ mod tests {
             ("r/s/f.conf/db/url", "http://u:$SAME@$HOST/x"),
             ("r/s/f.conf/db/admin_password", "$ADMIN"),
             ("r/s/f.conf/db/plain", "$OTHER"),
+            ("r/s/proxy-server.conf/filter:tempauth/user_a_b", "$TEMP .$GROUP"),
+            ("r/s/my.cnf/mysqld/wsrep_sst_auth", "$USER:$SST"),
             ("general/ADMIN", "$DEEP"),
             ("general/DEEP", "x"),
             ("general/OTHER", "x"),
@@ -110,8 +129,12 @@ mod tests {
             "general/DEEP",
             "general/PW",
             "general/SAME",
+            "general/SST",
+            "general/TEMP",
             "r/s/f.conf/db/admin_password",
             "r/s/f.conf/db/connection",
+            "r/s/my.cnf/mysqld/wsrep_sst_auth",
+            "r/s/proxy-server.conf/filter:tempauth/user_a_b",
         ];
         assert_eq!(found, expected);
     }

@@ -24,7 +24,7 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::cli::{Output, StatusArgs};
-use crate::run::{self, Failure};
+use crate::run::{self, Done, Failure};
 
 /// How often ages are drawn anew on a terminal.
 const REDRAW: Duration = Duration::from_secs(1);
@@ -60,11 +60,13 @@ impl Failure for StatusError {
 
 pub(crate) fn run(args: &StatusArgs) -> ExitCode {
     run::to_end(async {
+        // It prints again and again.
         match status(args).await {
             // Whoever was to read it has seen enough.
-            Err(StatusError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result,
+            Err(StatusError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+            result => result?,
         }
+        Ok::<_, StatusError>(Done::new(""))
     })
 }
 

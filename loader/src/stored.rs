@@ -7,6 +7,7 @@ use etcstack_config::Entries;
 use etcstack_config::key::SYSTEM;
 use etcstack_store::{Snapshot, Store, StoreError, View};
 
+use crate::dialects::DIALECTS;
 use crate::history::{self, CURRENT, Entry, History, Reference};
 use crate::load::LoadError;
 use crate::release::{Data, part_keys, unpack};
@@ -29,17 +30,27 @@ pub(crate) async fn release(
     Ok((entry, data))
 }
 
-/// All keys that are in the store now, the system's records aside.
+/// All keys, and of the system's records what data can say.
+pub(crate) fn view() -> View {
+    View::new(vec![String::new(), DIALECTS.to_owned()], |_| BTreeSet::new())
+        .without(format!("{SYSTEM}/"))
+}
+
+/// Whether data can say a key.
+fn is_data(key: &str) -> bool {
+    key == DIALECTS || !key.starts_with(&format!("{SYSTEM}/"))
+}
+
+/// All keys that are in the store now, the system's records aside that no data says.
 pub(crate) async fn now(store: &Store, timeout: Duration) -> Result<Snapshot, StoreError> {
-    let view = View::everything().without(format!("{SYSTEM}/"));
-    let mut snapshot = store.snapshot(&view, timeout).await?;
+    let mut snapshot = store.snapshot(&view(), timeout).await?;
     // The mark is read with every view.
-    snapshot.entries.retain(|key, _| !key.starts_with(SYSTEM));
+    snapshot.entries.retain(|key, _| is_data(key));
     Ok(snapshot)
 }
 
-/// The keys of the data among these, the system's own records aside.
+/// The keys of the data among these, the system's other records aside.
 pub(crate) fn data_of(entries: &Entries) -> Entries {
-    let is_data = |(key, _): &(&String, &Vec<u8>)| !key.starts_with(&format!("{SYSTEM}/"));
-    entries.iter().filter(is_data).map(|(key, value)| (key.clone(), value.clone())).collect()
+    let own = entries.iter().filter(|(key, _)| is_data(key));
+    own.map(|(key, value)| (key.clone(), value.clone())).collect()
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::cli::Output;
 use crate::directory;
+use crate::run::Done;
 
 /// The directory's name that says that there is none.
 const NONE: &str = "none";
@@ -41,15 +42,14 @@ pub(crate) fn place(path: &Path, text: &str, offset: usize) -> Place {
     Place::position(path, line, column)
 }
 
-/// Prints a report, as lines or as one JSON object.
-pub(crate) fn print(output: Output, json: &impl Serialize, lines: &[String]) {
+/// A report as the result of a command, as lines or as one JSON object.
+pub(crate) fn report(output: Output, json: &impl Serialize, lines: &[String]) -> Done {
     let mut text = match output {
         Output::Json => serde_json::json!(json).to_string(),
         Output::Text => lines.join("\n"),
     };
     text.push('\n');
-    // Whoever was to read it may have gone; what was done is done.
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+    Done::new(text)
 }
 
 /// A line on standard error for what is no result and no failure.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::UnsetArgs;
-use crate::hand::{Change, HandError, Wanted, is_record};
+use crate::hand::{Change, HandError, Wanted, is_record, open};
 use crate::history::Kind;
 use crate::run;
 
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &UnsetArgs) -> ExitCode {
             return Err(HandError::Usage(message));
         }
         let wanted: Wanted = args.keys.iter().map(|key| (key.clone(), None)).collect();
-        Change::new(Kind::Unset, &args.hand, wanted, args.force, args.force)?
+        Change::new(Kind::Unset, open(&args.hand)?, &args.hand, wanted, args.force, args.force)?
             .execute(&args.hand)
             .await
     })

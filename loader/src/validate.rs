@@ -2,7 +2,6 @@
 
 pub(crate) mod settings;
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,7 +13,7 @@ use thiserror::Error;
 
 use crate::cli::{Output, ValidateArgs};
 use crate::directory;
-use crate::run::{self, Failure};
+use crate::run::{self, Done, Failure};
 use settings::Against;
 
 #[derive(Debug, Error)]
@@ -41,11 +40,10 @@ impl From<Problem> for ValidateError {
 
 pub(crate) fn run(args: &ValidateArgs) -> ExitCode {
     run::ended(find(args).map(|(findings, against)| {
-        // Whoever was to read it may have gone; the exit code says the same.
-        let _ = print(&findings, &against, args.output);
         let is_bad = |finding: &Finding| args.deny_warnings || finding.severity == Severity::Error;
         // EX_DATAERR
-        if findings.iter().any(is_bad) { ExitCode::from(65) } else { ExitCode::SUCCESS }
+        let code = if findings.iter().any(is_bad) { 65 } else { 0 };
+        Done::new(text(&findings, &against, args.output)).with_code(code)
     }))
 }
 
@@ -96,8 +94,7 @@ impl<'a> Printed<'a> {
     }
 }
 
-fn print(findings: &[Finding], against: &Against, output: Output) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
+fn text(findings: &[Finding], against: &Against, output: Output) -> String {
     match output {
         Output::Json => {
             let list: Vec<_> = findings.iter().map(Printed::of).collect();
@@ -107,16 +104,14 @@ fn print(findings: &[Finding], against: &Against, output: Output) -> io::Result<
                 "warning_count": count(findings, Severity::Warning),
                 "catalog_release": against.release(),
             });
-            writeln!(stdout, "{json}")?;
+            format!("{json}\n")
         }
         Output::Text => {
-            for finding in findings {
-                writeln!(stdout, "{finding}")?;
-            }
-            writeln!(stdout, "{}", summary(findings, against))?;
+            let lines = findings.iter().map(ToString::to_string);
+            let lines: Vec<_> = lines.chain([summary(findings, against)]).collect();
+            lines.join("\n") + "\n"
         }
     }
-    stdout.flush()
 }
 
 fn count(findings: &[Finding], severity: Severity) -> usize {

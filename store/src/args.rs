@@ -22,6 +22,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// Why some options are refused, and what to do with them.
+const FOR_TLS: &str = "--cacert, --cert and --key are for TLS alone";
+const LEAVE: &str = "leave them and their variables out";
+
 /// Where the store is if nothing says so.
 const DEFAULT: &str = "etcd://127.0.0.1:2379";
 
@@ -118,21 +122,29 @@ impl OwnStoreArgs {
     /// Opens the store that these options name.
     pub fn open(&self) -> Result<Store, StoreError> {
         let location = self.location()?;
-        self.check(&location)?;
+        self.check(&location, false)?;
         Store::open(location, self.credentials()?)
     }
 
     /// What is only of use with TLS is not passed over without it: whoever names it wants TLS.
-    fn check(&self, location: &Location) -> Result<(), StoreError> {
+    /// `theirs` says that the location is of a variable of `etcdctl`.
+    fn check(&self, location: &Location, theirs: bool) -> Result<(), StoreError> {
         let files = [&self.cacert, &self.cert, &self.key];
-        if location.is_plain_etcd() && files.iter().any(|file| file.is_some()) {
-            return Err(StoreError::Location(
-                "etcd:// is without TLS, and --cacert, --cert and --key are for TLS alone: write \
-                 etcds://, or leave them and their variables out"
-                    .into(),
-            ));
+        if !location.is_plain_etcd() || files.iter().all(|file| file.is_none()) {
+            return Ok(());
         }
-        Ok(())
+        Err(match &self.store {
+            Some(_) => StoreError::Location(format!(
+                "etcd:// is without TLS, and {FOR_TLS}: write etcds://, or {LEAVE}"
+            )),
+            None if theirs => etcdctl::without_tls(format!(
+                "http:// is without TLS, and {FOR_TLS}: write https:// there, or {LEAVE}"
+            )),
+            None => StoreError::Location(format!(
+                "no store is named, and {DEFAULT}, which is taken then, is without TLS, while \
+                 {FOR_TLS}: name the store, as in --store etcds://HOST:2379, or {LEAVE}"
+            )),
+        })
     }
 
     fn location(&self) -> Result<Location, StoreError> {

@@ -11,8 +11,9 @@ mod watch;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use etcstack_config::Entries;
-pub use tree::{gather_data, read_data};
+use etcstack_config::dialects::Dialects;
+use tree::Read;
+pub use tree::{finish as finish_data, gather_data, read_data};
 use watch::Changes;
 
 use crate::backoff::Backoff;
@@ -23,6 +24,8 @@ use crate::{Location, Snapshot, StoreError, View};
 #[derive(Clone, Debug)]
 pub struct Dir {
     root: Arc<PathBuf>,
+    /// Of files whose reader knows better than the data.
+    dialects: Arc<Dialects>,
 }
 
 impl Dir {
@@ -31,7 +34,11 @@ impl Dir {
     }
 
     pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root: Arc::new(root) }
+        Self { root: Arc::new(root), dialects: Arc::default() }
+    }
+
+    pub(crate) fn with_dialects(self, dialects: Dialects) -> Self {
+        Self { dialects: Arc::new(dialects), ..self }
     }
 
     pub(crate) fn location(&self) -> Location {
@@ -43,10 +50,11 @@ impl Dir {
     }
 
     pub(crate) async fn snapshot(&self, view: &View) -> Result<Snapshot, StoreError> {
-        let root = self.root.clone();
-        let entries = tokio::task::spawn_blocking(move || settled(&root)).await;
-        let entries = entries.map_err(|error| self.unreadable(error.to_string()))??;
-        Ok(Snapshot { revision: 1, entries: view.select(&entries) })
+        let Self { root, dialects } = self.clone();
+        let read = tokio::task::spawn_blocking(move || settled(&root, &dialects)).await;
+        let read = read.map_err(|error| self.unreadable(error.to_string()))??;
+        read.problems(&self.root, view).map_err(StoreError::Data)?;
+        Ok(Snapshot { revision: 1, entries: view.select(&read.entries) })
     }
 
     fn unreadable(&self, reason: String) -> StoreError {
@@ -55,10 +63,10 @@ impl Dir {
 }
 
 /// Reads until two reads in a row agree. Someone who never stops writing gets the last read.
-fn settled(root: &Path) -> Result<Entries, StoreError> {
+fn settled(root: &Path, dialects: &Dialects) -> Result<Read, StoreError> {
     let mut before = None;
     for _ in 0..16 {
-        let read = tree::read_entries(root);
+        let read = Read::new(root, dialects);
         let same = match (&before, &read) {
             (Some(Ok(before)), Ok(read)) => before == read,
             (Some(Err(before)), Err(read)) => before == &read.to_string(),
@@ -69,7 +77,7 @@ fn settled(root: &Path) -> Result<Entries, StoreError> {
         }
         before = Some(read.map_err(|error| error.to_string()));
     }
-    tree::read_entries(root)
+    Read::new(root, dialects)
 }
 
 pub(crate) async fn follow(dir: Dir, view: View, mut publisher: Publisher) {

@@ -51,6 +51,8 @@ pub struct Etcd {
     failures: Arc<std::sync::Mutex<BTreeMap<String, String>>>,
     /// Whether any endpoint has ever answered.
     has_answered: Arc<AtomicBool>,
+    /// After which silence a watch is asked whether it lives.
+    quiet: Duration,
     /// The connection for what is asked once. Used until it fails, by several at a time.
     session: Arc<Mutex<Option<Session>>>,
 }
@@ -91,8 +93,13 @@ impl Etcd {
             turn: Arc::default(),
             failures: Arc::default(),
             has_answered: Arc::default(),
+            quiet: follow::QUIET,
             session: Arc::default(),
         })
+    }
+
+    pub(crate) fn with_quiet(self, quiet: Duration) -> Self {
+        Self { quiet, ..self }
     }
 
     pub(crate) fn location(&self) -> Location {

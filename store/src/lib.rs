@@ -21,10 +21,11 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-pub use dir::{gather_data, read_data};
+pub use dir::{finish_data, gather_data, read_data};
 pub use error::StoreError;
 pub use etcd::auth::{AccessChange, AccessState, Auth, Kind, Rights, Span};
 use etcstack_config::Entries;
+use etcstack_config::dialects::Dialects;
 pub use follow::{Event, Follower};
 pub use lease::{Lease, LeaseId};
 pub use memory::Memory;
@@ -162,6 +163,24 @@ impl Store {
             }
             Location::Dir(path) => Self::Dir(dir::Dir::new(path)),
         })
+    }
+
+    /// Reads files in these dialects, whatever their names or the data say: their reader knows. In
+    /// etcd they have been read already.
+    pub fn with_dialects(self, dialects: Dialects) -> Self {
+        match self {
+            Self::Dir(dir) => Self::Dir(dir.with_dialects(dialects)),
+            store @ (Self::Etcd(_) | Self::Memory(_)) => store,
+        }
+    }
+
+    /// Has a watch that is silent for so long asked whether it lives: five minutes, unless this is
+    /// said. What hangs is noticed a minute later. Only etcd's can hang.
+    pub fn with_quiet(self, quiet: Duration) -> Self {
+        match self {
+            Self::Etcd(etcd) => Self::Etcd(etcd.with_quiet(quiet)),
+            store @ (Self::Dir(_) | Self::Memory(_)) => store,
+        }
     }
 
     /// Reads what the view asks for, all of one revision.

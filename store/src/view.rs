@@ -110,6 +110,17 @@ impl View {
         keys
     }
 
+    /// Whether any key below a folder may be asked for by its prefix.
+    pub(crate) fn touches(&self, folder: &str) -> bool {
+        let touches = |prefix: &String| folder.starts_with(prefix) || prefix.starts_with(folder);
+        self.prefixes.iter().any(touches)
+    }
+
+    /// Whether all keys are asked for.
+    pub(crate) fn is_of_all(&self) -> bool {
+        self.prefixes.iter().any(String::is_empty)
+    }
+
     pub(crate) fn holds(&self, key: &str, keys: &BTreeSet<String>) -> bool {
         let below = |prefix: &String| {
             key.starts_with(prefix) && !self.cuts(prefix).any(|cut| key.starts_with(cut))

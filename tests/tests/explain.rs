@@ -254,7 +254,11 @@ async fn mistakes() {
     for (arguments, code, message) in [
         (&["c/s/s.conf/DEFAULT/debgu"][..], 66, format!("; perhaps this is meant: {DEBUG}\n")),
         (&["general/HOTS"], 66, "; perhaps this is meant: general/HOST\n".into()),
-        (&["s.conf/DEFAULT/debug/x"], 66, "the store has no key s.conf/DEFAULT/debug/x".into()),
+        (
+            &["s.conf/DEFAULT/debug/x"],
+            66,
+            "s.conf/DEFAULT/debug/x: there is no such key in http://".into(),
+        ),
         (&["other/entirely/x.conf"], 66, "etcstack-loader get /".into()),
         (&["nonsense"], 64, "a key is general/NAME".into()),
         (&["_etcstack/load"], 64, "docs/keys.md".into()),

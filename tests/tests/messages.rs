@@ -168,7 +168,7 @@ async fn a_directory_beside_the_one_that_is_meant() {
             let ran = loader(&[&[verb, &wrong], &store[..]].concat(), &[]).await;
             assert_eq!(ran.code, if verb == "load" { 65 } else { 1 }, "{ran:?}");
             let lines: Vec<_> = ran.err.lines().collect();
-            assert!(lines.len() == 2 && lines[0].ends_with(&expected), "{verb} {wrong}: {ran:?}");
+            assert!(lines.len() == 2 && lines[0].contains(&expected), "{verb} {wrong}: {ran:?}");
             assert_eq!(lines[1], "nothing was written");
         }
         let ran = loader(&["validate", &wrong], &[]).await;

@@ -361,8 +361,8 @@ async fn a_rotation_says_what_it_means_and_then_does_it() {
         ("GLANCE_URL", 65, "was written by a load"),
         ("MY_URL", 65, "is made of other variables, such as GLANCE_DB_PASSWORD"),
         ("ODD", 65, "say --kind"),
-        ("NOWHERE_PASSWORD", 66, "is not in the store; `secrets list` names what is there"),
-        ("GLANCE_DB_PASWORD", 66, "is not in the store; perhaps this is meant: GLANCE_DB_PASSWORD"),
+        ("NOWHERE_PASSWORD", 66, "; `secrets list` names what is there"),
+        ("GLANCE_DB_PASWORD", 66, "; perhaps this is meant: GLANCE_DB_PASSWORD"),
         ("lower", 64, "a variable's name"),
     ] {
         let (found, text) = stage.run(&["secrets", "rotate", name, "--apply"]).await;

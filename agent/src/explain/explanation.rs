@@ -10,7 +10,7 @@ use etcstack_config::key::{Key, OptionName, variable_key};
 use etcstack_config::layers::{FileConfig, Layers, Sourced};
 use etcstack_config::problem::{Place, Problem, Problems};
 use etcstack_config::render::{DefaultFile, FileInputs, render};
-use etcstack_config::secret::{holds_any, is_secret_name, looks_secret};
+use etcstack_config::secret::{holds_any, is_secret_name, is_secret_option, looks_secret};
 use etcstack_config::variables::{Scope, Variables};
 use etcstack_store::Snapshot;
 use serde::Serialize;
@@ -218,7 +218,10 @@ impl Question<'_> {
     }
 
     fn is_secret(&self, values: &[String], variables: &[Variable], scope: &Scope) -> bool {
-        let name = self.option.map_or(self.file, |name| &name.option);
+        let named = || match self.option {
+            Some(name) => is_secret_option(name),
+            None => is_secret_name(self.file),
+        };
         let secrets: Vec<&str> = scope
             .general
             .iter()
@@ -226,7 +229,7 @@ impl Question<'_> {
             .filter(|(name, _)| is_secret_name(name))
             .map(|(_, value)| value.as_str())
             .collect();
-        self.secret.unwrap_or_else(|| is_secret_name(name))
+        self.secret.unwrap_or_else(named)
             || variables.iter().any(|variable| is_secret_name(&variable.name))
             || values.iter().any(|value| looks_secret(value) || holds_any(value, &secrets))
     }

@@ -71,6 +71,7 @@ impl Life {
     pub(super) fn do_change_steps(&mut self, actions: Vec<Action>) {
         let steps = self.preparation().change_steps();
         let steps = Box::pin(async { steps.await.map(|()| None) });
+        self.reload_asked = false;
         self.stepping = Some(Stepping { then: Then::Act(actions), next: None, steps });
     }
 
@@ -81,6 +82,7 @@ impl Life {
             steps.await;
             Ok(None)
         });
+        self.reload_asked = false;
         self.stepping = Some(Stepping { then: Then::Restart(processes), next: None, steps });
     }
 

@@ -72,7 +72,8 @@ impl Life {
         }
     }
 
-    pub(super) fn is_connected(&self) {
+    pub(super) fn is_connected(&mut self) {
+        self.lost = false;
         self.metrics.store_connected(true);
         self.board.update(|status| {
             if !status.store.connected {
@@ -85,6 +86,7 @@ impl Life {
 
     pub(super) async fn on_lost(&mut self, error: &StoreError) -> Ending {
         self.waiting_for = error.to_string();
+        self.lost = true;
         self.metrics.store_connected(false);
         self.board.update(|status| {
             if status.store.connected || status.store.since.is_none() {

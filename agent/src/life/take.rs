@@ -207,7 +207,7 @@ impl Life {
         self.drop_waiting();
         let is_change = restarts || !differences.is_empty();
         if self.started && is_change {
-            self.look_who_is_ready().await;
+            self.look_who_is_ready(revision).await;
         }
         if let Err(error) = apply(&differences, &mut self.undo) {
             self.reconciler.forget(&wanted, &error.path);

@@ -26,6 +26,10 @@ impl Life {
                 for process in &mut self.processes.0 {
                     process.request_reload(revision);
                 }
+                self.reload_asked = true;
+                if self.stepping.is_some() && !self.lost {
+                    tracing::info!("the daemons are told when the steps of the change are done");
+                }
             }
             Request::Restart if self.takes_turns() && !self.has_turn() => {
                 self.wait_for_turn(None, None);
@@ -33,6 +37,12 @@ impl Life {
             Request::Restart => self.restart_all().await?,
         }
         Ok(())
+    }
+
+    /// Whether the daemons may be told now. While steps are done they would read what these have not
+    /// prepared yet; but whoever asks for a reload does not wait for a store that is away.
+    pub(super) fn may_tell(&self) -> bool {
+        self.stepping.is_none() || (self.reload_asked && self.lost)
     }
 
     /// Tells the daemons what is due; a command that tells is run to its end.

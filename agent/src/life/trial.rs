@@ -24,6 +24,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 const ASK_SELDOM: Duration = Duration::from_secs(1);
 
+/// Why what comes of a change says nothing of it.
+const UNREADY: &str = "not ready before the change, which is not blamed for that";
+
 /// A change that has been told and not proved yet.
 pub(super) struct Trial {
     pub(super) processes: BTreeSet<usize>,
@@ -90,13 +93,14 @@ impl Life {
 
     /// Notes which daemons are not ready just before a change: it is only blamed for a readiness
     /// that was there before it.
-    pub(super) async fn look_who_is_ready(&mut self) {
+    pub(super) async fn look_who_is_ready(&mut self, revision: i64) {
         let mut unready = BTreeSet::new();
         let questions = self.questions(&(0..self.processes.0.len()).collect());
         for (number, question) in questions.into_iter().enumerate() {
             if let Some(probe) = question.probe
                 && probe.check(&question.commander, ANSWER).await.is_err()
             {
+                tracing::info!(revision, process = question.name, "{UNREADY}");
                 unready.insert(number);
             }
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Datum, Marks};
 use crate::dialect::Dialect;
+use crate::dialects::Dialects;
 use crate::document::Grammar;
 use crate::key::{FileName, Key, OptionName, variable_key};
 use crate::layers::{FileConfig, Sourced};
@@ -15,6 +16,7 @@ use crate::variables::{Scope, VariableError};
 pub(super) fn check(
     found: &BTreeMap<String, Datum>,
     marks: &BTreeMap<String, Marks>,
+    dialects: &Dialects,
 ) -> Vec<Finding> {
     let mut together = Together { marks, scope: Scope::default(), findings: Vec::new() };
     let mut files: BTreeMap<FileName, File<'_>> = BTreeMap::new();
@@ -33,7 +35,7 @@ pub(super) fn check(
     }
     together.circles();
     for (name, file) in files {
-        let dialect = Dialect::by_name(&name.file);
+        let dialect = dialects.of(&name);
         if let (Some(whole), Some((_, option))) = (&file.whole, file.options.first()) {
             together.text_and_options(whole.key, option.key);
         }

@@ -10,6 +10,7 @@ use std::path::Path;
 use super::{Data, check, is_passed_over, normal};
 use crate::Entries;
 use crate::dialect::Dialect;
+use crate::dialects::Dialects;
 use crate::document::{Document, Edit, Grammar, Value, check_number, join_values, split_values};
 use crate::key::{FileName, GENERAL, Key, OptionName};
 use crate::problem::{Place, Problem, Problems};
@@ -54,23 +55,24 @@ pub struct Written {
     pub left_out: Problems,
 }
 
-/// Writes the keys of a store, but for the system's own records, as files of data.
+/// Writes the keys of a store, but for the system's own records, as files of data in these dialects.
+/// Where names do not tell them, `validate.toml` has to say them beside the files.
 ///
 /// What is written has been read back and found the same. An error is a mistake in here.
-pub fn files(entries: &Entries, layout: Layout) -> Result<Written, Problems> {
+pub fn files(entries: &Entries, layout: Layout, dialects: &Dialects) -> Result<Written, Problems> {
     let (mut left_out, mut said) = (Problems::default(), BTreeMap::new());
     for (key, value) in entries {
-        match understand(key, value) {
+        match understand(key, value, dialects) {
             Ok((Key::System(_), _)) => {}
             Ok((parsed, value)) => _ = said.insert(key.as_str(), (parsed, value)),
             Err(message) => left_out.0.push(Problem::key(key, message)),
         }
     }
-    for (key, message) in refused_together(&said) {
+    for (key, message) in refused_together(&said, dialects) {
         said.remove(key.as_str());
         left_out.0.push(Problem::key(key, message));
     }
-    let mut writer = Writer { layout, ..Writer::default() };
+    let mut writer = Writer { layout, dialects: dialects.clone(), ..Writer::default() };
     // In a file, what is in no section stands before them all.
     let is_in_section = |key: &Key| matches!(key, Key::Option(_, name) if name.section.is_some());
     for in_section in [false, true] {
@@ -85,18 +87,22 @@ pub fn files(entries: &Entries, layout: Layout) -> Result<Written, Problems> {
         });
     }
     let files = writer.finish();
-    read_back(&files, &said)?;
+    read_back(&files, &said, dialects)?;
     left_out.0.sort();
     Ok(Written { files, keys: said.len(), left_out })
 }
 
 /// The key and its value, if data could say them.
-fn understand<'a>(key: &str, value: &'a [u8]) -> Result<(Key, &'a str), String> {
+fn understand<'a>(
+    key: &str,
+    value: &'a [u8],
+    dialects: &Dialects,
+) -> Result<(Key, &'a str), String> {
     let parsed = Key::parse(key).map_err(|error| format!("{error}; delete it"))?;
     if let Key::System(_) = parsed {
         return Ok((parsed, ""));
     }
-    let spelled = normal(parsed.clone()).to_string();
+    let spelled = normal(parsed.clone(), dialects).to_string();
     if spelled != key {
         return Err(format!(
             "section names are in lower case; put its value under {} and delete it",
@@ -105,13 +111,17 @@ fn understand<'a>(key: &str, value: &'a [u8]) -> Result<(Key, &'a str), String> 
     }
     let value = std::str::from_utf8(value)
         .map_err(|_| "its value is not UTF-8 text; no service gets it; put it again")?;
-    check(&parsed, value).map_err(|(_, error, _)| format!("{error}; put it again or delete it"))?;
+    check(&parsed, value, dialects)
+        .map_err(|(_, error, _)| format!("{error}; put it again or delete it"))?;
     Ok((parsed, value))
 }
 
 /// The keys that data may not hold beside the others, variables that need themselves among them.
-fn refused_together(said: &BTreeMap<&str, (Key, &str)>) -> Vec<(String, String)> {
-    let mut data = Data::default();
+fn refused_together(
+    said: &BTreeMap<&str, (Key, &str)>,
+    dialects: &Dialects,
+) -> Vec<(String, String)> {
+    let mut data = Data::with_dialects(dialects.clone());
     for (key, (_, value)) in said {
         data.add_key(key, value);
     }
@@ -127,8 +137,9 @@ fn refused_together(said: &BTreeMap<&str, (Key, &str)>) -> Vec<(String, String)>
 fn read_back(
     files: &BTreeMap<String, String>,
     said: &BTreeMap<&str, (Key, &str)>,
+    dialects: &Dialects,
 ) -> Result<(), Problems> {
-    let mut data = Data::default();
+    let mut data = Data::with_dialects(dialects.clone());
     for (path, text) in files {
         let parts: Vec<_> = path.split('/').collect();
         // What a reader passes over is lost.
@@ -150,6 +161,7 @@ fn read_back(
 #[derive(Default)]
 struct Writer {
     layout: Layout,
+    dialects: Dialects,
     tree: Tree,
     /// The section that an overlay is in, by its path.
     sections: BTreeMap<String, String>,
@@ -186,7 +198,7 @@ impl Writer {
     }
 
     fn text(&mut self, key: &str, file: &FileName, value: &str) -> Result<(), String> {
-        let dialect = Dialect::by_name(&file.file);
+        let dialect = self.dialects.of(file);
         if dialect == Dialect::Text
             && let Some(path) = path_of(file)
             && self.tree.claim(&path)
@@ -201,8 +213,8 @@ impl Writer {
             "its name cannot be that of a file of data, and a listing cannot hold it".into()
         } else {
             format!(
-                "it holds a whole file, which data can say for text files only; by its name this \
-                 one is of the {dialect} dialect"
+                "it holds a whole file, which data can say for text files only; this one is of the \
+                 {dialect} dialect, unless [dialects] in validate.toml says otherwise"
             )
         })
     }
@@ -218,11 +230,11 @@ impl Writer {
         let said = (overlays && self.overlay(file, option, value))
             || self.list(key, file, value)
             || (!overlays && self.overlay(file, option, value));
-        if said { Ok(()) } else { Err(unsayable(file, option, value)) }
+        if said { Ok(()) } else { Err(unsayable(self.dialects.of(file), file, option, value)) }
     }
 
     fn overlay(&mut self, file: &FileName, option: &OptionName, value: &str) -> bool {
-        let Some(grammar) = Dialect::by_name(&file.file).grammar() else { return false };
+        let Some(grammar) = self.dialects.of(file).grammar() else { return false };
         let section = option.section.as_deref();
         if grammar.check_name(section, &option.option).is_err() {
             return false;
@@ -358,8 +370,7 @@ fn overlay_lines(grammar: &'static dyn Grammar, name: &OptionName, value: &str) 
 }
 
 /// Why no form can say an option's value.
-fn unsayable(file: &FileName, option: &OptionName, value: &str) -> String {
-    let dialect = Dialect::by_name(&file.file);
+fn unsayable(dialect: Dialect, file: &FileName, option: &OptionName, value: &str) -> String {
     if !value.contains('\n') {
         return "its name can neither stand in a listing nor in an overlay; delete it".into();
     }
@@ -373,7 +384,7 @@ fn unsayable(file: &FileName, option: &OptionName, value: &str) -> String {
     }
     format!(
         "a listing cannot say a value of several lines, and this option cannot stand in an overlay \
-         of the file, which by its name is of the {dialect} dialect"
+         of the file, which is of the {dialect} dialect"
     )
 }
 

@@ -31,6 +31,8 @@ pub enum Code {
     Misplaced,
     /// A line that is none of its file's syntax.
     Syntax,
+    /// An entry of `[dialects]` that is no pattern, or names no dialect.
+    BadDialect,
     /// A text that is no key.
     BadKey,
     /// A section or an option that no file can name.
@@ -51,6 +53,8 @@ pub enum Code {
     EnvironmentVariable,
     /// A variable that no value refers to.
     UnusedVariable,
+    /// A pattern of `[dialects]` that no file of the data has.
+    UnusedDialect,
     /// A role that looks like a slip in the name of another.
     UnknownRole,
     /// A service that looks like a slip in the name of another.
@@ -83,10 +87,11 @@ pub enum Code {
 
 impl Code {
     /// All of them, by name.
-    pub const NAMES: [(&'static str, Self); 27] = [
+    pub const NAMES: [(&'static str, Self); 29] = [
         ("unreadable", Self::Unreadable),
         ("misplaced", Self::Misplaced),
         ("syntax", Self::Syntax),
+        ("bad-dialect", Self::BadDialect),
         ("bad-key", Self::BadKey),
         ("bad-name", Self::BadName),
         ("bad-value", Self::BadValue),
@@ -97,6 +102,7 @@ impl Code {
         ("unknown-variable", Self::UnknownVariable),
         ("environment-variable", Self::EnvironmentVariable),
         ("unused-variable", Self::UnusedVariable),
+        ("unused-dialect", Self::UnusedDialect),
         ("unknown-role", Self::UnknownRole),
         ("unknown-service", Self::UnknownService),
         ("no-catalog", Self::NoCatalog),

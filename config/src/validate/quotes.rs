@@ -26,7 +26,7 @@ pub(super) fn check(entries: &[Entry<'_>], scope: &Scope, findings: &mut Vec<Fin
             continue;
         }
         let text = &entry.datum.value;
-        for mention in mentions(text, entry.dialect()).iter().filter(|mention| mention.is_raw) {
+        for mention in mentions(text, entry.dialect).iter().filter(|mention| mention.is_raw) {
             let before = text.get(..mention.at).unwrap_or_default();
             let line = before.rsplit('\n').next().unwrap_or_default();
             if let Some(quotes) = open_at_end(line)

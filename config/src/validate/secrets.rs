@@ -49,7 +49,7 @@ pub(super) fn check(entries: &[Entry<'_>], settings: &Settings, findings: &mut V
 
 /// Whether nothing is filled in, neither by us nor by oslo.config.
 fn is_literal(entry: &Entry<'_>, text: &str) -> bool {
-    !text.is_empty() && mentions(text, entry.dialect()).is_empty() && references(text).is_empty()
+    !text.is_empty() && mentions(text, entry.dialect).is_empty() && references(text).is_empty()
 }
 
 /// By what the catalog says, or by its name.

@@ -19,7 +19,7 @@ pub(super) fn check(
     findings: &mut Vec<Finding>,
 ) {
     for entry in entries {
-        for mention in mentions(&entry.datum.value, entry.dialect()) {
+        for mention in mentions(&entry.datum.value, entry.dialect) {
             let known = mention.has_default
                 || scope.general.contains_key(&mention.name)
                 || settings.environment.contain(&mention.name);

@@ -8,6 +8,19 @@ use std::path::{Path, PathBuf};
 use super::AccessError;
 use crate::secrets::Kind;
 
+/// Looks whether passwords may be written to a directory, before anything is done.
+pub(super) fn check(dir: &Path) -> Result<(), AccessError> {
+    let failed = |reason: String| AccessError::Password { path: dir.to_owned(), reason };
+    match std::fs::metadata(dir) {
+        Ok(metadata) if !metadata.is_dir() => {
+            Err(failed("it is not a directory; --passwords-dir names one for the files".into()))
+        }
+        // It is made when there is something to write.
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(error.to_string())),
+        _ => Ok(()),
+    }
+}
+
 /// How new users get in.
 pub(super) enum Passwords {
     /// By a password, which stands in a file with the user's name in this directory.

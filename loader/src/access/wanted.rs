@@ -13,6 +13,8 @@ use super::names::Names;
 
 /// What the rights follow from.
 pub(super) struct Cloud<'a> {
+    /// What people call it.
+    pub(super) store: &'a str,
     /// The store's.
     pub(super) prefix: &'a str,
     pub(super) names: &'a Names,
@@ -37,7 +39,7 @@ impl Wanted {
     pub(super) fn new(cloud: &Cloud<'_>) -> Result<Self, AccessError> {
         let mut services = cloud.services()?;
         if services.is_empty() {
-            return Err(AccessError::Empty);
+            return Err(AccessError::Empty(cloud.store.to_owned()));
         }
         services.extend(cloud.survivors());
         let mut wanted = Self::default();
@@ -209,6 +211,7 @@ mod tests {
             references.add(key, value);
         }
         Wanted::new(&Cloud {
+            store: "etcd://x",
             prefix: "cloud/",
             names: &Names::of_store("cloud/"),
             references: &references,
@@ -299,7 +302,7 @@ mod tests {
         let users: Vec<_> = wanted.users.iter().map(String::as_str).collect();
         assert_eq!(users, ["cloud.c.s", "cloud.c.there", "cloud.loader"]);
         // They are no keys of a service.
-        assert!(matches!(wanted_with(&[], &[], &running), Err(AccessError::Empty)));
+        assert!(matches!(wanted_with(&[], &[], &running), Err(AccessError::Empty(_))));
     }
 
     #[test]
@@ -324,7 +327,7 @@ mod tests {
 
     #[test]
     fn nothing_and_nobody() {
-        assert!(matches!(wanted(&[("general/A", "x")], &[]), Err(AccessError::Empty)));
+        assert!(matches!(wanted(&[("general/A", "x")], &[]), Err(AccessError::Empty(_))));
         let unknown = [extra(None, "glanec", What::Variable("A".into()))];
         let error = wanted(&[("c/s/s.conf/x/a", "1")], &unknown).unwrap_err();
         assert!(error.to_string().contains("a key of glanec"), "{error}");

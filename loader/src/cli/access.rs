@@ -47,8 +47,9 @@ Until then etcd takes nobody's --user; from then on only such a user may change 
 
 Exit codes: 0 nothing to do, or done with --apply, 2 there is something to do, 64 wrong usage, 65
 mistakes in the data, or a name that belongs to others, 66 no directory or no keys, 69 etcd does
-not answer, 73 a password cannot be written, 75 a load is under way: run it again, 76 etcd refuses
-a request, 77 it refuses the user, 78 there is no user root to turn access control on with.
+not answer, 73 a password cannot be written, 74 the result cannot be printed, 75 a load is under
+way: run it again, 76 etcd refuses a request, 77 it refuses the user, 78 there is no user root to
+turn access control on with.
 
 Examples:
   etcstack-loader access bootstrap-data

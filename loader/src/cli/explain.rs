@@ -22,8 +22,8 @@ unless --show-secrets is there. To see what stands in the file of one replica, i
 and its environment included, run etcstack-agent explain in it.
 
 Exit codes: 0 done, 64 wrong usage or no key at all, 66 no such key (some that are near are named),
-or a catalog that cannot be read, 69 the store does not answer, 76 it refuses the request, 77 it
-refuses the user.
+or a catalog that cannot be read, 69 the store does not answer, 74 the result cannot be printed, 76
+it refuses the request, 77 it refuses the user.
 
 Examples:
   etcstack-loader explain controller/glance/glance-api.conf/database/connection

@@ -25,13 +25,15 @@ secrets there, run secrets generate with that data. To make the exported data th
 what is in the store, load it with --adopt.
 
 The directory is new or empty. --force replaces one that holds data and nothing else, but for the
-folder catalog and the file validate.toml at its top: they are kept. The files are written beside
-it and put in its place when they are complete, so that it is never half written. They hold every
-secret of the cloud: only you can read them (0600, folders 0700). Keep it so.
+folder catalog and the file validate.toml at its top: they are kept. Without one, the dialects that
+the store has for files are written to validate.toml; one that stays has to say the same of them.
+The files are written beside the directory and put in its place when they are complete, so that it
+is never half written. They hold every secret of the cloud: only you can read them (0600, folders
+0700). Keep it so.
 
 Exit codes: 0 done, 64 wrong usage, 65 a key cannot be written as data, 66 no file of credentials,
-69 the store does not answer, 73 the directory cannot be written, 75 a load does not come to its
-end, 76 the store refuses a request, 77 it refuses the user.
+69 the store does not answer, 73 the directory cannot be written, 74 the result cannot be printed,
+75 a load does not come to its end, 76 the store refuses a request, 77 it refuses the user.
 
 Examples:
   etcstack-loader export backup

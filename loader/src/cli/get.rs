@@ -17,8 +17,8 @@ all keys is not told of references by those that he may not.
 This is what stands in the store, variables not filled in.
 
 Exit codes: 0 done, 64 wrong usage, 66 a key is not there, or none below the prefix, or the
-catalogs cannot be read, 69 the store does not answer, 76 the store refuses a request, 77 it
-refuses the user, or it is a secret.
+catalogs cannot be read, 69 the store does not answer, 74 the result cannot be printed, 76 the
+store refuses a request, 77 it refuses the user, or it is a secret.
 
 Examples:
   etcstack-loader get controller/glance/glance-api.conf/DEFAULT/debug

@@ -38,9 +38,9 @@ load wrote, that the data has dropped and that is still needed becomes the store
 
 Exit codes: 0 done or nothing to do, 2 there is something left to do: a secret is missing that
 nobody can make, or with --dry-run anything; 64 wrong usage or the store is a directory, 65
-mistakes in the data or the values, 66 no directory or file, 69 the store does not answer, 75 a
-load is under way or others keep writing: run it again, 76 the store refuses a request, 77 it
-refuses the user.
+mistakes in the data or the values, 66 no directory or file, 69 the store does not answer, 74 the
+result cannot be printed, 75 a load is under way or others keep writing: run it again, 76 the store
+refuses a request, 77 it refuses the user.
 
 Examples:
   etcstack-loader secrets generate bootstrap-data
@@ -62,9 +62,9 @@ A variable that a load wrote is refused: change it in the data. Loads would keep
 elsewhere, and tell of drift each time.
 
 Exit codes: 0 done, or the plan is printed, 64 wrong usage or the store is a directory, 65 the
-variable cannot be rotated, 66 it is not there, or no file, 69 the store does not answer, 75 a load
-is under way or the value has changed meanwhile: run it again, 76 the store refuses a request, 77
-it refuses the user.
+variable cannot be rotated, 66 it is not there, or no file, 69 the store does not answer, 74 the
+result cannot be printed, 75 a load is under way or the value has changed meanwhile: run it again,
+76 the store refuses a request, 77 it refuses the user.
 
 Examples:
   etcstack-loader secrets rotate GLANCE_DB_PASSWORD
@@ -77,7 +77,7 @@ are defined (the store, by hand or by a load; a line of the data; nowhere) and w
 them. Never a value.
 
 Exit codes: 0 done, 64 wrong usage, 65 mistakes in the data, 66 no directory, 69 the store does not
-answer, 76 the store refuses a request, 77 it refuses the user.
+answer, 74 the result cannot be printed, 76 the store refuses a request, 77 it refuses the user.
 
 Examples:
   etcstack-loader secrets list bootstrap-data

@@ -12,8 +12,8 @@ Two forms, told apart by an = in the first word:
   set KEY --from-file F   one key, and a file with its value
   set KEY=VALUE…          several keys, at one revision; all after the first = is the value
 A value that starts with a dash goes behind --. A file's or an input's last line break is dropped,
-unless the key is a whole file. What is given as a VALUE can be seen by all users of the machine:
-give secrets by - or --from-file.
+unless the key is a whole file; that of a binary file is put into base64, unless it is base64. What
+is given as a VALUE can be seen by all users of the machine: give secrets by - or --from-file.
 
 Checked before anything is written, in the state that it leads to: the form of the key (sections
 are written in lower case), whether its file can say the value, its references to variables. A
@@ -33,8 +33,9 @@ drift to the next load, which keeps it: take it into the data as well.
 
 Exit codes: 0 done or nothing to do, 2 with --dry-run: there is something to do, 64 wrong usage or
 the store is a directory, 65 the key, the value or what it leads to is wrong, 66 a file cannot be
-read, 69 the store does not answer, 75 a load is under way, or the key was changed or does not hold
-what was expected, 76 the store refuses a request, 77 it refuses the user.
+read, 69 the store does not answer, 74 the result cannot be printed, 75 a load is under way, or the
+key was changed or does not hold what was expected, 76 the store refuses a request, 77 it refuses
+the user.
 
 Examples:
   etcstack-loader set controller/glance/glance-api.conf/DEFAULT/debug true -m 'find the slow calls'

@@ -14,9 +14,9 @@ are named. --force removes it, and the agents refuse these files until it is the
 A key that a load wrote comes back with the next load: take it out of the data as well.
 
 Exit codes: 0 done, 2 with --dry-run: there is something to do, 64 wrong usage or the store is a
-directory, 65 a variable is still needed, 66 a key is not there, 69 the store does not answer, 75 a
-load is under way, or a key was changed meanwhile, 76 the store refuses a request, 77 it refuses
-the user.
+directory, 65 a variable is still needed, 66 a key is not there, 69 the store does not answer, 74
+the result cannot be printed, 75 a load is under way, or a key was changed meanwhile, 76 the store
+refuses a request, 77 it refuses the user.
 
 Examples:
   etcstack-loader unset controller/glance/glance-api.conf/DEFAULT/debug -m 'found them'

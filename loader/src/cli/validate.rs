@@ -26,11 +26,14 @@ DIR/validate.toml says what the data itself does not, all of it optional:
   used = [\"MYSQL_HOST\"]                 # variables that manifests or exports use
   [services]
   my-block-storage = \"cinder\"           # checked against another service's catalog
+  [dialects]                            # of files whose names do not tell; load needs them too
+  \"*/memcached/memcached.conf\" = \"text\"
 
 docs/validate.md lists the kinds of mistakes. No value is ever printed.
 
 Exit codes: 0 no errors, 64 wrong usage, 65 errors, or warnings with --deny-warnings, 66 no
-directory, no data, no such catalogs, or a catalog or validate.toml that cannot be read.
+directory, no data, no such catalogs, or a catalog or validate.toml that cannot be read, 74 the
+result cannot be printed.
 
 Examples:
   etcstack-loader validate bootstrap-data

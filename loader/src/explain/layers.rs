@@ -8,6 +8,8 @@ use etcstack_config::key::{FileName, Key};
 use etcstack_config::status::{STATUS, parse_record_key};
 use serde::Serialize;
 
+use crate::dialects;
+
 /// A key of another role.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Layer {
@@ -21,9 +23,10 @@ pub(super) struct Layer {
 /// All other keys of the same service, file and option.
 pub(super) fn layers(parsed: &Key, entries: &Entries) -> Vec<Layer> {
     let Some(own) = file(parsed) else { return Vec::new() };
+    let dialects = dialects::of_entries(entries);
     let lists = role_lists(entries, &own.service);
     let layer = |key: &String| {
-        let other = Key::parse(&normal_key(key)).ok()?;
+        let other = Key::parse(&normal_key(key, &dialects)).ok()?;
         let role = file(&other)?.role.clone();
         if role == own.role || in_role(other, &own.role) != *parsed {
             return None;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use etcstack_config::data::Datum;
 use etcstack_store::{Revisions, Store, StoreError, View, read_data};
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 use crate::history::{CURRENT, Entry, History, Kind};
 use crate::release::{Data, part_keys, unpack};
@@ -31,7 +32,7 @@ pub(super) enum How {
 pub(super) struct Written {
     pub(super) how: How,
     /// The entry of the history.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "all_fields")]
     pub(super) entry: Option<Event>,
     /// Releases before it are not kept any more, and may have had the value as well.
     pub(super) or_earlier: bool,
@@ -47,10 +48,24 @@ pub(super) struct ReleaseNumber {
     pub(super) release: u64,
 }
 
+/// All fields of an event, null where there is none.
+// As serde wants it.
+#[allow(clippy::ref_option)]
+fn all_fields<S: Serializer>(event: &Option<Event>, to: S) -> Result<S::Ok, S::Error> {
+    let event = event.as_ref();
+    let mut fields = to.serialize_map(Some(6))?;
+    fields.serialize_entry("entry", &event.map(|event| event.number))?;
+    fields.serialize_entry("release", &event.and_then(|event| event.release))?;
+    fields.serialize_entry("at", &event.map(|event| &event.at))?;
+    fields.serialize_entry("kind", &event.map(|event| event.kind))?;
+    fields.serialize_entry("author", &event.map(|event| &event.author))?;
+    fields.serialize_entry("message", &event.map(|event| &event.message))?;
+    fields.end()
+}
+
 /// What the history says of it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub(super) struct Event {
-    #[serde(rename = "entry")]
     pub(super) number: u64,
     /// The same number, where the entry is a release.
     release: Option<u64>,

@@ -30,6 +30,8 @@ pub(super) struct Reached {
     pub(super) seen: Option<i64>,
     /// The newest whose files are in their places.
     pub(super) applied: Option<i64>,
+    /// The newest that has proved itself.
+    pub(super) good: Option<i64>,
 }
 
 /// Looks for those whom a key concerns.
@@ -68,12 +70,13 @@ impl Seeker {
         let status: Status = serde_json::from_slice(value).unwrap_or(unknown);
         let reaches = |revision: Option<i64>| self.newest.map(|newest| revision >= Some(newest));
         let (seen, applied) = (status.revisions.seen, status.revisions.applied);
+        let good = status.revisions.good;
         Some(Holder {
             host,
             role,
             service,
             state: status.state,
-            revisions: Reached { seen, applied },
+            revisions: Reached { seen, applied, good },
             has_seen: reaches(seen),
             has_applied: reaches(applied),
         })

@@ -12,6 +12,7 @@ use etcstack_store::Revisions;
 use serde::{Serialize, Serializer};
 
 use super::origin::Written;
+use crate::dialects::{self, Dialects};
 use crate::overlay::{self, Known, itself};
 use crate::sensitive::{is_harmless, sensitive};
 
@@ -72,6 +73,7 @@ fn list<S: Serializer>(text: &Option<String>, to: S) -> Result<S::Ok, S::Error> 
 pub(super) struct Teller<'a> {
     read: &'a Revisions,
     known: Known<'a>,
+    dialects: Dialects,
     hidden: BTreeSet<String>,
 }
 
@@ -81,6 +83,7 @@ impl<'a> Teller<'a> {
         Self {
             read,
             known: Known::new(entries, &settings.environment),
+            dialects: dialects::of_entries(entries),
             hidden: sensitive(&[entries], settings.catalogs.as_ref()),
         }
     }
@@ -117,7 +120,7 @@ impl<'a> Teller<'a> {
     fn filled_in(&self, key: &str, raw: &str) -> Result<String, String> {
         match Key::parse(key) {
             Ok(Key::Option(file, option)) => {
-                let dialect = Dialect::by_name(&file.file);
+                let dialect = self.dialects.of(&file);
                 match dialect.grammar() {
                     Some(grammar) => self.rendered(key, option, raw, dialect, grammar),
                     None => self.known.fill_in(raw).map_err(|error| error.to_string()),
@@ -175,7 +178,14 @@ impl<'a> Teller<'a> {
         let secrets = self.known.general().iter().filter(is_secret);
         let secrets: Vec<_> = secrets.map(|(_, value)| value.as_str()).collect();
         let mut texts = value.into_iter().chain([raw]);
+        // By their places: in the text, those of a few letters cannot be told from others.
+        let puts_in = |variable: &Variable| {
+            variable.from == From::General
+                && (is_secret_name(&variable.name)
+                    || self.hidden.contains(&variable_key(&variable.name)))
+        };
         self.hidden.contains(key)
+            || self.variables(raw).iter().any(puts_in)
             || texts.any(|text| looks_secret(text) || holds_any(text, &secrets))
     }
 }

@@ -6,11 +6,17 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use etcstack_config::data::{is_beside, is_ignored};
+use etcstack_config::Entries;
+use etcstack_config::data::{SETTINGS, is_beside, is_ignored};
+use etcstack_config::dialect::Dialect;
+use etcstack_config::key::Key;
 use etcstack_store::read_data;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use thiserror::Error;
+use toml::Value;
+
+use crate::dialects::Dialects;
 
 /// Why a directory cannot be written.
 #[derive(Debug, Error)]
@@ -30,6 +36,12 @@ pub(super) enum FolderError {
     NotData { path: PathBuf, what: String },
     #[error("{} is where a volume is mounted; name a directory below it", .0.display())]
     Mounted(PathBuf),
+    #[error(
+        "{} stays, and gives {file} another dialect than the store: {ours}. Write that there, under \
+         [dialects], or export to another directory",
+        .path.display()
+    )]
+    Dialects { path: PathBuf, file: String, ours: Dialect },
 }
 
 /// A place for a directory, and whether something is to be replaced there.
@@ -59,6 +71,35 @@ impl Folder {
         }
         let beside = if replaces { check_is_data(&path)? } else { Vec::new() };
         Ok(Self { path, replaces, beside })
+    }
+
+    /// What has to stand in `validate.toml` for the files to read back. One that is there stays, and
+    /// has to say the same.
+    pub(super) fn settings(
+        &self,
+        entries: &Entries,
+        dialects: &Dialects,
+    ) -> Result<Option<(String, String)>, FolderError> {
+        let is_settings = |path: &&PathBuf| path.ends_with(SETTINGS);
+        let Some(path) = self.beside.iter().find(is_settings) else {
+            return Ok((!dialects.is_empty()).then(|| (SETTINGS.to_owned(), text(dialects))));
+        };
+        let there = fs::read_to_string(path)
+            .map_err(|error| FolderError::Io { path: path.clone(), error })?;
+        let (there, ..) = Dialects::read(&there);
+        let file = |key: &String| match Key::parse(key) {
+            Ok(Key::Option(file, _) | Key::File(file)) => Some(file),
+            _ => None,
+        };
+        let mut files = entries.keys().filter_map(file);
+        match files.find(|file| there.of(file) != dialects.of(file)) {
+            None => Ok(None),
+            Some(file) => Err(FolderError::Dialects {
+                path: path.clone(),
+                ours: dialects.of(&file),
+                file: format!("{}/{}/{}", file.role, file.service, file.file),
+            }),
+        }
     }
 
     /// Writes the files beside the directory, and puts them in its place.
@@ -165,6 +206,15 @@ fn fill(folder: &Path, files: &BTreeMap<String, String>) -> Result<(), FolderErr
         create(&path, text.as_bytes()).map_err(|error| FolderError::Io { path, error })?;
     }
     Ok(())
+}
+
+/// A `validate.toml` that says of the dialects what the store does.
+fn text(dialects: &Dialects) -> String {
+    let line = |(pattern, dialect): (&String, &String)| {
+        let [pattern, dialect] = [pattern, dialect].map(|text| Value::from(text.as_str()));
+        format!("{pattern} = {dialect}\n")
+    };
+    format!("[dialects]\n{}", dialects.table().iter().map(line).collect::<String>())
 }
 
 fn make(folder: &Path) -> io::Result<()> {

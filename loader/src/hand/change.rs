@@ -1,7 +1,6 @@
 //! Single keys, written all at once: read, checked, and written only if they hold what was read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use etcstack_config::Entries;
@@ -15,6 +14,7 @@ use crate::cli::HandArgs;
 use crate::history::{Counts, History, Kind};
 use crate::near;
 use crate::plan::{self, World};
+use crate::run::Done;
 use crate::sensitive::sensitive;
 use crate::{secrets, validate};
 
@@ -46,6 +46,14 @@ impl Expected {
     }
 }
 
+/// The store that is to be written.
+pub(crate) fn open(args: &HandArgs) -> Result<Store, HandError> {
+    match args.common.store.open()? {
+        Store::Dir(_) => Err(HandError::Directory),
+        store => Ok(store),
+    }
+}
+
 /// A change that somebody wants.
 pub(crate) struct Change {
     wanted: Wanted,
@@ -63,15 +71,12 @@ impl Change {
     /// `force` and `allow_unknown` are what is let through.
     pub(crate) fn new(
         kind: Kind,
+        store: Store,
         args: &HandArgs,
         wanted: Wanted,
         force: bool,
         allow_unknown: bool,
     ) -> Result<Self, HandError> {
-        let store = args.common.store.open()?;
-        if let Store::Dir(_) = store {
-            return Err(HandError::Directory);
-        }
         if wanted.len() > MOST {
             let message = format!("at most {MOST} keys at once; for more there is load");
             return Err(HandError::Usage(message));
@@ -100,12 +105,11 @@ impl Change {
         Self { expected, ..self }
     }
 
-    /// Does it, prints what was done, and gives the exit code.
-    pub(crate) async fn execute(&self, args: &HandArgs) -> Result<ExitCode, HandError> {
+    /// Does it, and tells what was done.
+    pub(crate) async fn execute(&self, args: &HandArgs) -> Result<Done, HandError> {
         let report = self.run().await?;
-        report.print(args.common.output);
         let would = report.dry_run && report.is_something();
-        Ok(if would { ExitCode::from(2) } else { ExitCode::SUCCESS })
+        Ok(report.tell(args.common.output).with_code(if would { 2 } else { 0 }))
     }
 
     async fn run(&self) -> Result<Report, HandError> {

@@ -10,6 +10,7 @@ use etcstack_config::validate::{Code, Finding, Settings, Severity, validate};
 use etcstack_config::variables::references;
 
 use super::{HandError, is_record};
+use crate::dialects::{self, Dialects};
 
 /// What keys are to hold; `None` for those that are to go.
 pub(crate) type Wanted = BTreeMap<String, Option<String>>;
@@ -95,9 +96,10 @@ fn other_spellings(entries: &Entries, wanted: &Wanted) -> Problems {
     let put: BTreeSet<&str> =
         wanted.iter().filter(|(_, value)| value.is_some()).map(|(key, _)| key.as_str()).collect();
     let stays = |key: &&String| !wanted.contains_key(*key);
+    let dialects = dialects::of_entries(entries);
     let mut problems = Problems::default();
     for key in entries.keys().filter(stays) {
-        let normal = normal_key(key);
+        let normal = normal_key(key, &dialects);
         if normal != *key && put.contains(normal.as_str()) {
             let spelled = key.escape_debug();
             let message = format!(
@@ -130,7 +132,7 @@ fn introduced(entries: &Entries, wanted: &Wanted, rules: &Rules) -> Vec<Finding>
 
 /// The keys of a state, changed.
 fn data(entries: &Entries, wanted: &Wanted) -> Data {
-    let mut data = Data::default();
+    let mut data = Data::with_dialects(dialects::of_entries(entries));
     for (key, value) in entries {
         if let Ok(value) = str::from_utf8(value)
             && !is_record(key)
@@ -163,12 +165,18 @@ fn text(finding: &Finding, entries: &Entries, wanted: &Wanted) -> String {
 }
 
 /// The key as data spells it, or why it is none.
-pub(crate) fn normal(key: &str) -> Result<String, HandError> {
+pub(crate) fn normal(key: &str, dialects: &Dialects) -> Result<String, HandError> {
+    check_key(key)?;
+    Ok(normal_key(key, dialects))
+}
+
+/// Whether a hand may write this key.
+pub(crate) fn check_key(key: &str) -> Result<(), HandError> {
     match Key::parse(key) {
         Ok(Key::System(_)) => Err(HandError::Usage(
             "_etcstack/ holds the system's own records; no hand writes them".into(),
         )),
-        Ok(_) => Ok(normal_key(key)),
+        Ok(_) => Ok(()),
         Err(error) => Err(HandError::Refused {
             problems: Problem::key(key, format!("this is no key: {error}")).into(),
             waive: None,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Serialize, Serializer};
 
 use crate::cli::Output;
+use crate::run::Done;
 use crate::task;
 
 /// What was done, or would be.
@@ -73,12 +74,12 @@ impl Report {
         !(self.added.is_empty() && self.changed.is_empty() && self.deleted.is_empty())
     }
 
-    /// What was done to standard output, warnings to standard error.
-    pub(crate) fn print(&self, output: Output) {
+    /// What was done; warnings go to standard error.
+    pub(crate) fn tell(&self, output: Output) -> Done {
         for warning in &self.warnings {
             task::warn(warning);
         }
-        task::print(output, self, &self.lines());
+        task::report(output, self, &self.lines())
     }
 
     fn lines(&self) -> Vec<String> {

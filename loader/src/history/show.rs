@@ -1,7 +1,6 @@
 //! The history as people and programs read it.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use serde_json::{Value, json};
 
@@ -14,13 +13,11 @@ const MOST_KEYS: usize = 3;
 const HEADINGS: [&str; 6] = ["ENTRY", "TIME", "KIND", "KEYS", "AUTHOR", "MESSAGE"];
 
 /// The newest first, `limit` of them.
-pub(super) fn print(history: &History, limit: Option<usize>, output: Output) {
-    let text = match output {
+pub(super) fn show(history: &History, limit: Option<usize>, output: Output, store: &str) -> String {
+    match output {
         Output::Json => json(history, limit).to_string() + "\n",
-        Output::Text => text(history, limit),
-    };
-    // Whoever was to read it may have gone.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+        Output::Text => text(history, limit, store),
+    }
 }
 
 fn newest(history: &History, limit: Option<usize>) -> impl Iterator<Item = &Entry> {
@@ -53,7 +50,7 @@ fn object(entry: &Entry) -> Value {
 }
 
 /// A table, the current release marked with a star.
-pub(super) fn text(history: &History, limit: Option<usize>) -> String {
+pub(super) fn text(history: &History, limit: Option<usize>, store: &str) -> String {
     let mut rows = vec![HEADINGS.map(str::to_owned)];
     rows.extend(newest(history, limit).map(|entry| row(history, entry)));
     let width = |column: usize| {
@@ -67,7 +64,7 @@ pub(super) fn text(history: &History, limit: Option<usize>) -> String {
         out.push('\n');
     }
     if history.entries.is_empty() {
-        "nothing has been loaded yet\n".clone_into(&mut out);
+        out = format!("nothing has been loaded into {store} yet\n");
     }
     for entry in history.pending.values() {
         let Entry { number, at, author, .. } = entry;

@@ -110,7 +110,7 @@ fn the_table() {
     note.at = "2026-03-02T12:00:00Z".into();
     note.keys = vec!["general/A".into()];
     apply(&mut entries, history.note(&note));
-    let table = show::text(&History::of(&entries), Some(2));
+    let table = show::text(&History::of(&entries), Some(2), "etcd://x");
     let expected = "\
 ENTRY  TIME                  KIND  KEYS       AUTHOR    MESSAGE
 11     2026-03-02T12:00:00Z  set   general/A  a\\u{1b}b

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use etcstack_config::Entries;
-use etcstack_config::dialect::Dialect;
 use etcstack_config::key::{Key, SYSTEM};
 use etcstack_config::variables::Scope;
 
+use crate::dialects;
 use crate::plan::Plan;
 use crate::release::Data;
 
@@ -16,13 +16,14 @@ pub(super) fn variables(data: &Data, plan: &Plan, entries: &Entries) -> BTreeSet
     let found = entries.iter().filter(|(key, _)| stays(key) && !data.contains_key(*key));
     let found = found.filter_map(|(key, value)| Some((key, std::str::from_utf8(value).ok()?)));
     let all = found.chain(data.iter().map(|(key, value)| (key, value.as_str())));
+    let dialects = dialects::of_data(data);
     let mut scope = Scope::default();
     let mut values = Vec::new();
     for (key, value) in all {
         match Key::parse(key) {
             Ok(Key::Variable(name)) => _ = scope.general.insert(name, value.to_owned()),
             Ok(Key::Option(file, _) | Key::File(file)) => {
-                values.push((value, Dialect::by_name(&file.file)));
+                values.push((value, dialects.of(&file)));
             }
             _ => {}
         }

@@ -8,6 +8,7 @@ use etcstack_config::status::STATUS;
 use etcstack_store::{LOAD_MARK, View};
 
 use super::lists::{self, LOADED, Lists};
+use crate::dialects::DIALECTS;
 use crate::history::{CURRENT, Entry, GENERATION, History, PENDING};
 use crate::release::{Data, part_keys, unpack, unpack_found};
 
@@ -23,7 +24,8 @@ pub(crate) fn view_with_replicas() -> View {
 }
 
 fn view_of(besides: &[&str]) -> View {
-    let mut folders = vec![String::new(), LOADED.into(), CURRENT.into(), PENDING.into()];
+    let own = [LOADED, CURRENT, PENDING, DIALECTS].map(str::to_owned);
+    let mut folders = [vec![String::new()], own.to_vec()].concat();
     folders.extend(besides.iter().map(|folder| (*folder).to_owned()));
     let more = |entries: &Entries| {
         let history = History::of(entries);

@@ -24,6 +24,7 @@ use serde::Serialize;
 
 pub(crate) use self::unit::Replicas;
 use self::unit::Unit;
+use crate::dialects::{self, Dialects};
 use crate::overlay::{self, Known, Services};
 
 /// What a running daemon does. Ordered: the strongest of several wins.
@@ -110,11 +111,16 @@ impl Daemons {
 pub(crate) struct State<'a> {
     known: Known<'a>,
     services: Services,
+    dialects: Dialects,
 }
 
 impl<'a> State<'a> {
     pub(crate) fn new(entries: &Entries, known: Known<'a>) -> Self {
-        Self { known, services: overlay::services(entries) }
+        Self {
+            known,
+            services: overlay::services(entries),
+            dialects: dialects::of_entries(entries),
+        }
     }
 
     fn files<'b>(&'b self, unit: &Unit) -> impl Iterator<Item = &'b String> {
@@ -206,7 +212,10 @@ impl Look<'_> {
         for file in files {
             let [old, new] = [self.before, self.after].map(|state| state.file(unit, file));
             // A text on either side: then it is one.
-            let dialect = overlay::dialect(file, &old).max(overlay::dialect(file, &new));
+            let name = unit.file(file);
+            let was = overlay::dialect(&name, &old, &self.before.dialects);
+            let is = overlay::dialect(&name, &new, &self.after.dialects);
+            let dialect = was.max(is);
             let old_inputs = self.before.known.inputs(dialect, &old);
             let new_inputs = self.after.known.inputs(dialect, &new);
             if old_inputs != new_inputs {

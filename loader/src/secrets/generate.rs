@@ -1,7 +1,6 @@
 //! `secrets generate`: what is needed and lacks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use etcstack_config::Entries;
@@ -21,13 +20,14 @@ use super::{Kind, SecretsError};
 use crate::cli::GenerateArgs;
 use crate::hand::Signature;
 use crate::history;
+use crate::run::Done;
 use crate::task;
 
 /// How often to look again where others write, or answers get lost.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(200);
 
-pub(super) async fn run(args: &GenerateArgs) -> Result<ExitCode, SecretsError> {
+pub(super) async fn run(args: &GenerateArgs) -> Result<Done, SecretsError> {
     let data = DataState::read(&args.dir)?;
     let sources = Sources::read(args.from_dir.as_deref(), args.from_env.as_deref())?;
     not_in_both(&data, &sources)?;
@@ -49,9 +49,9 @@ pub(super) async fn run(args: &GenerateArgs) -> Result<ExitCode, SecretsError> {
     } else {
         generator.run(&store, args.common.start_timeout).await?
     };
-    task::print(args.common.output, &report.json(), &report.lines());
+    let done = task::report(args.common.output, &report.json(), &report.lines());
     let is_left = report.dry_run && report.is_something() || !report.missing.is_empty();
-    Ok(if is_left { ExitCode::from(2) } else { ExitCode::SUCCESS })
+    Ok(done.with_code(if is_left { 2 } else { 0 }))
 }
 
 /// The two would differ, sooner or later, and each load would tell of drift.

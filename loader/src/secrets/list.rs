@@ -1,7 +1,6 @@
 //! `secrets list`: names, where they are defined, and who uses them.
 
 use std::collections::BTreeSet;
-use std::process::ExitCode;
 
 use etcstack_config::key::variable_key;
 use etcstack_config::references::ServiceName;
@@ -11,7 +10,9 @@ use serde::Serialize;
 use super::SecretsError;
 use super::state::{self, DataState};
 use crate::cli::ListArgs;
+use crate::history::{Entry, History, Kind};
 use crate::release::DATA;
+use crate::run::Done;
 use crate::task;
 
 #[derive(Serialize)]
@@ -27,19 +28,23 @@ struct Secret {
     kind: &'static str,
     /// `loaded`: a load wrote it; `own`: somebody else did; not in the store otherwise.
     store: Option<&'static str>,
+    /// Who wrote it last, if no load did.
+    #[serde(skip)]
+    by: &'static str,
     /// The line of the data.
     data: Option<String>,
     /// Whose keys use it.
     services: BTreeSet<ServiceName>,
 }
 
-pub(super) async fn run(args: &ListArgs) -> Result<ExitCode, SecretsError> {
+pub(super) async fn run(args: &ListArgs) -> Result<Done, SecretsError> {
     let data = DataState::read(&args.dir)?;
     let store = args.common.store.open()?;
     let snapshot =
         store.snapshot(&View::everything().without(DATA), args.common.start_timeout).await?;
     let references = state::merged(&snapshot.entries, &data.data);
     let loaded = state::loaded(&snapshot.entries);
+    let history = History::of(&snapshot.entries);
     let mut names: BTreeSet<&str> = references.names();
     names.extend(data.declared().keys().map(String::as_str));
     let secret = |name: &str| {
@@ -49,6 +54,7 @@ pub(super) async fn run(args: &ListArgs) -> Result<ExitCode, SecretsError> {
             name: name.to_owned(),
             kind: data.kind(name)?.name(),
             store: in_store.then(|| if loaded.contains(&key) { "loaded" } else { "own" }),
+            by: written_by(&history, &key),
             data: data.datum(name).map(|datum| datum.place.to_string()),
             services: state::used_by(&references, name),
         })
@@ -56,18 +62,32 @@ pub(super) async fn run(args: &ListArgs) -> Result<ExitCode, SecretsError> {
     let secrets: Vec<_> = names.into_iter().filter_map(secret).collect();
     let mut lines: Vec<_> = secrets.iter().map(Secret::line).collect();
     if lines.is_empty() {
-        lines.push("no variable looks like a secret".into());
+        lines.push(format!("no variable in {store} and in the data looks like a secret"));
     }
     let report = Report { secrets, revision: snapshot.revision };
-    task::print(args.common.output, &report, &lines);
-    Ok(ExitCode::SUCCESS)
+    Ok(task::report(args.common.output, &report, &lines))
+}
+
+/// Who wrote a key that no load did, as far as the history knows: the newest command that it names
+/// with the key.
+fn written_by(history: &History, key: &str) -> &'static str {
+    let mut notes = history.entries.values().rev();
+    let is_of = |entry: &&Entry| entry.keys.iter().any(|named| named == key);
+    match notes.find(is_of).map(|entry| entry.kind) {
+        Some(Kind::Secrets) => "by secrets",
+        Some(Kind::Set) => "by set",
+        Some(_) => "by hand",
+        // Entries go from the oldest on.
+        None if history.entries.is_empty() || history.entries.contains_key(&1) => "by hand",
+        None => "by no load",
+    }
 }
 
 impl Secret {
     fn line(&self) -> String {
         let places = match (self.store, &self.data) {
             (Some("loaded"), None) => "store (from a load)".to_owned(),
-            (Some(_), None) => "store (by hand)".to_owned(),
+            (Some(_), None) => format!("store ({})", self.by),
             (None, Some(place)) => place.clone(),
             (Some(_), Some(place)) => format!("store, {place}"),
             (None, None) => "nowhere".to_owned(),

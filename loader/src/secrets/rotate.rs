@@ -4,7 +4,6 @@ mod notes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::ExitCode;
 
 use etcstack_config::key::{Key, variable_key};
 use etcstack_config::references::{ServiceName, Use};
@@ -21,6 +20,7 @@ use crate::cli::RotateArgs;
 use crate::hand::Signature;
 use crate::overlay::Known;
 use crate::preview::daemons::{Action, Daemons, Replicas, State, daemons};
+use crate::run::Done;
 use crate::stored::data_of;
 use crate::validate::settings::{self, Against};
 use crate::{history, task};
@@ -61,7 +61,7 @@ struct KeyUse {
     by_way_of: Vec<String>,
 }
 
-pub(super) async fn run(args: &RotateArgs) -> Result<ExitCode, SecretsError> {
+pub(super) async fn run(args: &RotateArgs) -> Result<Done, SecretsError> {
     let name = args.name.strip_prefix("general/").unwrap_or(&args.name);
     if !is_name(name) {
         let message =
@@ -71,7 +71,7 @@ pub(super) async fn run(args: &RotateArgs) -> Result<ExitCode, SecretsError> {
     let given = args.value_from.as_deref().map(read_value).transpose()?;
     let store = args.common.open_etcd()?;
     let snapshot = write::read(&store, args.common.start_timeout).await?;
-    let (kind, value) = new_value(args, name, given, &snapshot)?;
+    let (kind, value) = new_value(args, name, given, &snapshot, &store.to_string())?;
     let (settings, against) =
         settings::read(&args.sources.sources()).map_err(SecretsError::Settings)?;
     let mut report = plan(name, kind, &snapshot, &value, &settings);
@@ -83,8 +83,7 @@ pub(super) async fn run(args: &RotateArgs) -> Result<ExitCode, SecretsError> {
         report.revision = apply(args, &store, snapshot, name, value).await?;
         report.dry_run = false;
     }
-    task::print(args.common.output, &report, &report.lines());
-    Ok(ExitCode::SUCCESS)
+    Ok(task::report(args.common.output, &report, &report.lines()))
 }
 
 fn read_value(path: &Path) -> Result<String, SecretsError> {
@@ -102,6 +101,7 @@ fn new_value(
     name: &str,
     given: Option<String>,
     snapshot: &Snapshot,
+    store: &str,
 ) -> Result<(Kind, String), SecretsError> {
     let key = variable_key(name);
     let Some(old) = snapshot.entries.get(&key) else {
@@ -111,7 +111,11 @@ fn new_value(
         };
         let names: Vec<_> = snapshot.entries.keys().filter_map(variable).collect();
         let near = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
-        return Err(SecretsError::NotThere { name: name.to_owned(), near });
+        return Err(SecretsError::NotThere {
+            name: name.to_owned(),
+            store: store.to_owned(),
+            near,
+        });
     };
     if state::loaded(&snapshot.entries).contains(&key) {
         return Err(SecretsError::Refused(format!(

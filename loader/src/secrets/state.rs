@@ -11,7 +11,7 @@ use etcstack_config::references::{References, ServiceName};
 use etcstack_config::variables::Scope;
 
 use super::{Kind, SecretsError, declared};
-use crate::task;
+use crate::{dialects, task};
 
 /// The lists of the keys that loads have written.
 const LOADED: &str = "_etcstack/loaded/";
@@ -80,13 +80,14 @@ pub(crate) fn merged(entries: &Entries, data: &BTreeMap<String, Datum>) -> Refer
 
 /// The names that these keys' values cannot be filled in without, and that none of them holds.
 pub(super) fn lacking(keys: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let dialects = dialects::of_data(keys);
     let mut scope = Scope::default();
     let mut values = Vec::new();
     for (key, value) in keys {
         match Key::parse(key) {
             Ok(Key::Variable(name)) => _ = scope.general.insert(name, value.clone()),
             Ok(Key::Option(file, _)) => {
-                values.push((value.as_str(), Dialect::by_name(&file.file)));
+                values.push((value.as_str(), dialects.of(&file)));
             }
             Ok(Key::File(_)) => values.push((value.as_str(), Dialect::Text)),
             _ => {}

@@ -60,7 +60,8 @@ impl Observer {
         self.forget_older(&judged);
         let concerns = self.concerns.as_ref();
         let revision = concerns.map(|concerns| concerns.revision).unwrap_or_default();
-        Ok(Overview::new(revision, self.is_loading(), judged, &self.chosen))
+        let nobody = self.chosen.nobody(records, &self.store.to_string());
+        Ok(Overview::new(revision, self.is_loading(), judged, &self.chosen, nobody))
     }
 
     /// What the store has for a replica.

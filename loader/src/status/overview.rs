@@ -25,6 +25,8 @@ pub(crate) struct Overview {
     pub(crate) missing: Vec<Missing>,
     /// The services that were named.
     named: BTreeSet<String>,
+    /// What to say where there is none.
+    nobody: String,
 }
 
 /// How many replicas of a service there are, and how many of them have converged.
@@ -73,10 +75,11 @@ impl Overview {
         loading: bool,
         replicas: Vec<Judged>,
         chosen: &Chosen,
+        nobody: String,
     ) -> Self {
         let missing = chosen.missing(replicas.iter().map(|judged| &judged.replica));
         let named = chosen.services.iter().cloned().collect();
-        Self { revision, loading, replicas, missing, named }
+        Self { revision, loading, replicas, missing, named, nobody }
     }
 
     /// The services that were named or have replicas.
@@ -132,8 +135,8 @@ impl Overview {
         // The services have been named above.
         let missing = self.missing.iter().filter(|name| !matches!(name, Missing::Service(_)));
         lines.extend(missing.map(ToString::to_string));
-        if self.services().is_empty() {
-            lines.push("no agent has left a status in the store".to_owned());
+        if self.replicas.is_empty() {
+            lines.push(self.nobody.clone());
         }
         lines
     }

@@ -125,6 +125,29 @@ impl Chosen {
         replicas
     }
 
+    /// What to say where none of the records in a store is a chosen one.
+    pub(crate) fn nobody(&self, records: &Entries, store: &str) -> String {
+        let lists = [("service", &self.services), ("role", &self.roles), ("host", &self.hosts)];
+        let named = lists.into_iter().filter(|(_, names)| !names.is_empty());
+        let asked: Vec<_> =
+            named.map(|(what, names)| format!("{what} {}", names.join(" or "))).collect();
+        match (asked.as_slice(), records.len()) {
+            ([], _) => format!("no agent has left a status in {store}"),
+            (asked, 0) => format!(
+                "no agent has left a status in {store}, neither of {} nor of others",
+                asked.join(", ")
+            ),
+            (asked, others) => {
+                let (s, have) = if others == 1 { ("", "has") } else { ("s", "have") };
+                format!(
+                    "no agent of {} has left a status in {store}; {others} other{s} {have}, which \
+                     status without options shows",
+                    asked.join(", ")
+                )
+            }
+        }
+    }
+
     fn is_chosen(&self, replica: &Replica) -> bool {
         let is_in = |names: &[String], is: &dyn Fn(&str) -> bool| {
             names.is_empty() || names.iter().any(|name| is(name))

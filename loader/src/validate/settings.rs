@@ -11,6 +11,7 @@ use etcstack_config::data::{CATALOGS, SETTINGS};
 use etcstack_config::problem::{Place, Problem};
 use etcstack_config::validate::{Catalogs, Names, Settings};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// The file beside the roles.
 #[derive(Default, Deserialize)]
@@ -20,6 +21,9 @@ struct Document {
     environment: Vec<String>,
     used: Vec<String>,
     services: BTreeMap<String, String>,
+    /// Read with the data, since it says how that is to be read.
+    #[allow(dead_code)]
+    dialects: IgnoredAny,
 }
 
 /// Where to look, and what was said besides.

@@ -69,14 +69,21 @@ fn mistake(name: &'static str, reason: impl Into<String>) -> StoreError {
     StoreError::Etcdctl { name, reason: reason.into() }
 }
 
+/// The endpoints are without TLS where our options ask for it.
+pub(super) fn without_tls(reason: String) -> StoreError {
+    mistake(ENDPOINTS, reason)
+}
+
 /// What our options say, and else the variables.
 pub(super) fn complete(
     own: &OwnStoreArgs,
     given: &Given,
 ) -> Result<(Location, Credentials), StoreError> {
     let mut credentials = own.credentials()?;
+    let mut theirs = false;
     let location = match (&own.store, &given.endpoints) {
         (None, Some(endpoints)) => {
+            theirs = true;
             // A member that has certificates to check or to ask for speaks TLS.
             let tls = [&own.cacert, &own.cert, &given.ca, &given.cert];
             let tls = tls.iter().any(|path| path.is_some());
@@ -84,7 +91,7 @@ pub(super) fn complete(
         }
         _ => own.location()?,
     };
-    own.check(&location)?;
+    own.check(&location, theirs)?;
     if let Location::Dir(_) = location {
         return Ok((location, credentials));
     }
@@ -151,17 +158,19 @@ mod tests {
     #[test]
     fn what_is_for_tls_alone() {
         let cacert = || Some("own".into());
-        for (own, given) in [
+        let named = OwnStoreArgs { store: Some("etcd://a".into()), ..OwnStoreArgs::default() };
+        for (own, given, says) in [
+            (named, given(&[]), "--store or ETCSTACK_STORE: etcd:// is without TLS"),
+            (OwnStoreArgs::default(), given(&[]), "no store is named, and etcd://127.0.0.1:2379"),
             (
-                OwnStoreArgs { store: Some("etcd://a".into()), ..OwnStoreArgs::default() },
-                given(&[]),
+                OwnStoreArgs::default(),
+                given(&[(ENDPOINTS, "http://a")]),
+                "ETCDCTL_ENDPOINTS: http:// is without TLS",
             ),
-            (OwnStoreArgs::default(), given(&[])),
-            (OwnStoreArgs::default(), given(&[(ENDPOINTS, "http://a")])),
         ] {
             let error = complete(&OwnStoreArgs { cacert: cacert(), ..own.clone() }, &given);
             let error = error.err().unwrap();
-            assert!(error.to_string().contains("write etcds://"), "{error}");
+            assert!(error.to_string().contains(says), "{error}");
             assert_eq!(error.exit_code(), 64);
             let identity = OwnStoreArgs { cert: cacert(), key: cacert(), ..own };
             assert!(complete(&identity, &given).is_err());

@@ -16,9 +16,13 @@ use crate::backoff::Backoff;
 use crate::follow::Publisher;
 use crate::{StoreError, View};
 
-/// A watch without news tells every ten minutes that it lives. One that does not for so long hangs,
-/// although its connection may answer pings.
-const SILENCE: Duration = Duration::from_secs(25 * 60);
+/// A watch without news for so long is asked whether it lives: its connection may answer pings, and
+/// it hang all the same.
+pub(super) const QUIET: Duration = Duration::from_secs(5 * 60);
+
+/// How long the answer may take. etcd gives none while a watch is behind, and so is asked again.
+const ANSWER: Duration = Duration::from_secs(20);
+const QUESTIONS: usize = 3;
 
 /// How long a connection has to hold to count as one.
 const LASTING: Duration = Duration::from_secs(5);
@@ -61,7 +65,8 @@ impl Connection<'_> {
         let mut session = etcd.connect(turn, REQUEST_TIMEOUT).await?;
         let mut snapshot = session.read(self.view, &BTreeSet::new()).await?;
         let mut wanted = self.view.keys(&snapshot.entries);
-        let mut stream = Watch::open(&mut session, self.view, &wanted, snapshot.revision).await?;
+        let mut stream =
+            Watch::open(&mut session, self.view, &wanted, snapshot.revision, etcd.quiet).await?;
         let mut keys = wanted.clone();
         loop {
             for key in wanted.difference(&keys) {
@@ -79,7 +84,11 @@ impl Connection<'_> {
 }
 
 /// The watches of all spans and keys, on one stream.
-struct Watch(WatchStream);
+struct Watch {
+    stream: WatchStream,
+    /// After which silence it is asked.
+    quiet: Duration,
+}
 
 impl Watch {
     /// Watches the view's spans, and these keys.
@@ -88,6 +97,7 @@ impl Watch {
         view: &View,
         keys: &BTreeSet<String>,
         revision: i64,
+        quiet: Duration,
     ) -> Result<Self, StoreError> {
         let spans = session.spans(view);
         let mut ranges = spans.chain(keys.iter().map(|key| session.one(key))).collect::<Vec<_>>();
@@ -96,10 +106,10 @@ impl Watch {
         let Some(first) = ranges.pop() else {
             return Err(unavailable(&session.endpoint, "nothing to watch".into()));
         };
-        // One of them has to tell that the stream lives.
-        let options = first.watched(revision).with_progress_notify();
+        let options = first.watched(revision);
         let opened = session.watch.watch(first.key, Some(options));
-        let mut watch = Self(within(session.limit, &session.endpoint, opened).await?);
+        let stream = within(session.limit, &session.endpoint, opened).await?;
+        let mut watch = Self { stream, quiet };
         for range in others {
             watch.add(session, range, revision).await?;
         }
@@ -123,19 +133,32 @@ impl Watch {
         revision: i64,
     ) -> Result<(), StoreError> {
         let options = range.watched(revision);
-        let added = self.0.watch(range.key, Some(options));
+        let added = self.stream.watch(range.key, Some(options));
         within(session.limit, &session.endpoint, added).await
+    }
+
+    /// Waits for whatever the watch says. One that says nothing is asked to.
+    async fn message(&mut self, session: &Session) -> Result<WatchResponse, StoreError> {
+        let endpoint = &session.endpoint;
+        let mut patience = self.quiet;
+        for question in 0..=QUESTIONS {
+            if question > 0 {
+                let asked = self.stream.request_progress();
+                within(session.limit, endpoint, asked).await?;
+                patience = ANSWER.min(self.quiet);
+            }
+            if let Ok(said) = tokio::time::timeout(patience, self.stream.message()).await {
+                let message = said.map_err(|error| explain(endpoint, &error))?;
+                return message.ok_or_else(|| unavailable(endpoint, "it ended the watch".into()));
+            }
+        }
+        Err(unavailable(endpoint, "its watch is silent, and does not answer".into()))
     }
 
     /// Waits for an event of a revision that has not been read yet.
     async fn newer_than(&mut self, session: &Session, revision: i64) -> Result<(), StoreError> {
         loop {
-            let message = tokio::time::timeout(SILENCE, self.0.message())
-                .await
-                .map_err(|_| unavailable(&session.endpoint, "its watch is silent".into()))?
-                .map_err(|error| explain(&session.endpoint, &error))?;
-            let message = message
-                .ok_or_else(|| unavailable(&session.endpoint, "it ended the watch".into()))?;
+            let message = self.message(session).await?;
             if message.canceled() {
                 // A compaction, the loss of the leader, or of a right: a fresh read will tell.
                 let reason = message.cancel_reason();

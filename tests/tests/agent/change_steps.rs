@@ -284,6 +284,36 @@ async fn a_rollback_does_not_wait_for_a_store_that_is_away() {
     assert_eq!(begun(&stage), 2);
 }
 
+/// Who asks for a reload gets it, although the steps of a change cannot be done without the store.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_is_asked_for_does_not_wait_for_a_store_that_is_away() {
+    let stage = Stage::loaded().await;
+    stage.write("go", "");
+    let more = step(&stage);
+    let proxy = Proxy::to(stage.etcd.port()).await;
+    let replica = Replica::new(&stage, "n1", Manifest { more: &more, ..USUAL });
+    let mut agent = replica.agent();
+    agent.env("ETCSTACK_STORE", format!("etcd://{}", proxy.address()));
+    let mut process = Process::spawn(agent.arg("--").args(replica.daemon(&[])));
+    replica.settled(0).await;
+    std::fs::remove_file(stage.path("go")).unwrap();
+    let revision = stage.set(&[("s.conf/x/a", Some("1"))]).await;
+    eventually("the step has begun", PATIENCE, async || begun(&stage) == 2).await;
+    // As long as the store is there, the step goes first.
+    process.signal(Signal::SIGHUP);
+    process.wait_for_line("told when the steps of the change are done", PATIENCE).await;
+    assert_eq!(replica.hups(&process), 0);
+    proxy.cut();
+    process.wait_for_line("the store cannot be read", PATIENCE).await;
+    eventually("it is told", PATIENCE, async || replica.hups(&process) == 1).await;
+    process.signal(Signal::SIGHUP);
+    eventually("it is told again", PATIENCE, async || replica.hups(&process) == 2).await;
+    proxy.mend();
+    stage.write("go", "");
+    replica.settled(revision).await;
+    eventually("it follows the change", PATIENCE, async || replica.hups(&process) == 3).await;
+}
+
 /// A turn that is lost while a step takes its time is another's: it is asked for again.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_takes_longer_than_the_turn() {

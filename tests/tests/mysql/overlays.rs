@@ -5,6 +5,7 @@ use std::path::Path;
 
 use etcstack_config::Entries;
 use etcstack_config::data::{Data, write};
+use etcstack_config::dialects::Dialects;
 use etcstack_config::document::{Document, Mysql};
 use etcstack_config::key::Key;
 use etcstack_config::problem::Problems;
@@ -71,7 +72,7 @@ fn overlays_say_what_mariadb_reads_in_them() {
         let read = |text: &str| judge.read(text).map(sorted).map_err(TestCaseError::fail);
         prop_assert_eq!(read(&rendered)?, read(&overlay)?, "in {:?}", rendered);
         // And back: what export writes says the same keys.
-        let written = write::files(&entries, write::Layout::Overlays);
+        let written = write::files(&entries, write::Layout::Overlays, &Dialects::default());
         let written = written.map_err(|problems| TestCaseError::fail(problems.to_string()))?;
         prop_assert_eq!(written.left_out.0.len(), 0, "{}", written.left_out);
         let empty = String::new();

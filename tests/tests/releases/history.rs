@@ -22,7 +22,8 @@ async fn three(etcd: &Etcd) {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_did_what_when_and_why() {
     let etcd = Etcd::new().await;
-    assert_eq!(good(&etcd, &["history"]).await, "nothing has been loaded yet");
+    let expected = format!("nothing has been loaded into http://{} yet", etcd.address());
+    assert_eq!(good(&etcd, &["history"]).await, expected);
     three(&etcd).await;
     let text = good(&etcd, &["history"]).await;
     let lines: Vec<Vec<_>> = text.lines().map(|line| line.split_whitespace().collect()).collect();

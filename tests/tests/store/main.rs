@@ -11,6 +11,7 @@ mod every_home;
 mod folder;
 mod homes;
 mod leases;
+mod silence;
 mod symlinks;
 mod tls;
 mod turns;

@@ -68,7 +68,7 @@ fn catalogs_and_settings_are_no_data() {
     let files = [
         ("general/A", "1"),
         ("catalog/2026.1/nova.json", "no JSON"),
-        ("validate.toml", "no TOML"),
+        ("validate.toml", "nobody = \"knows\""),
         ("role/catalog/x.yaml", "data"),
     ];
     let folder = folder(&files);

@@ -7,14 +7,14 @@ fn entries(pairs: &[(&str, &str)]) -> Entries {
 }
 
 fn write(pairs: &[(&str, &str)], layout: Layout) -> Vec<(String, String)> {
-    let written = files(&entries(pairs), layout).unwrap();
+    let written = files(&entries(pairs), layout, &Dialects::default()).unwrap();
     assert_eq!(written.left_out, Problems::default());
     assert_eq!(written.keys, pairs.iter().filter(|pair| !pair.0.starts_with('_')).count());
     written.files.into_iter().collect()
 }
 
 fn reasons(pairs: &[(&str, &str)]) -> Vec<String> {
-    let written = files(&entries(pairs), Layout::Overlays).unwrap();
+    let written = files(&entries(pairs), Layout::Overlays, &Dialects::default()).unwrap();
     written.left_out.0.iter().map(ToString::to_string).collect()
 }
 
@@ -122,7 +122,7 @@ fn names_that_differ_in_case_only() {
         ("r/s/swift.conf/b/x", "a\n    \n    b"),
         ("r/s/swift.conf/swift-hash/x", "à"),
     ];
-    let written = files(&entries(&pairs), Layout::Overlays).unwrap();
+    let written = files(&entries(&pairs), Layout::Overlays, &Dialects::default()).unwrap();
     let expected = [
         ("r/s/proxy-server.conf", "[a]\nX = 1\nx = 2\n"),
         ("r/s/swift.conf", "[a]\nX = 1\n\n[b]\nx = a\n\n    b\n"),
@@ -159,7 +159,7 @@ fn what_no_file_can_say_is_named_and_why() {
         assert!(reasons[0].contains(reason), "{}", reasons[0]);
     }
     let binary = Entries::from([("general/A".to_owned(), vec![0xff])]);
-    let written = files(&binary, Layout::Overlays).unwrap();
+    let written = files(&binary, Layout::Overlays, &Dialects::default()).unwrap();
     assert_eq!((written.left_out.0.len(), written.files.len()), (1, 0));
 }
 
@@ -204,7 +204,7 @@ proptest! {
     ) {
         let layout = if listings { Layout::Listings } else { Layout::Overlays };
         let entries: Entries = entries.into_iter().map(|(k, v)| (k, v.into_bytes())).collect();
-        let written = files(&entries, layout);
+        let written = files(&entries, layout, &Dialects::default());
         prop_assert!(written.is_ok(), "{}", written.err().unwrap());
         let written = written.unwrap();
         prop_assert_eq!(written.keys + written.left_out.0.len(), entries.len());
@@ -247,7 +247,7 @@ proptest! {
             let entries: Entries =
                 found.into_iter().map(|(key, datum)| (key, datum.value.into_bytes())).collect();
             let layout = if listings { Layout::Listings } else { Layout::Overlays };
-            let written = files(&entries, layout).unwrap();
+            let written = files(&entries, layout, &Dialects::default()).unwrap();
             prop_assert_eq!(written.left_out, Problems::default());
         }
     }

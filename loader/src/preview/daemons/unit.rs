@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use etcstack_config::Entries;
+use etcstack_config::key::FileName;
 use etcstack_config::references::ServiceName;
 use etcstack_config::status::parse_record_key;
 
@@ -19,6 +20,12 @@ impl Unit {
         let name =
             |role: &String| ServiceName { role: role.clone(), service: self.service.clone() };
         self.roles.iter().map(name)
+    }
+
+    /// A file of it; its layers have the same ones.
+    pub(super) fn file(&self, file: &str) -> FileName {
+        let role = self.roles.first().cloned().unwrap_or_default();
+        FileName { role, service: self.service.clone(), file: file.to_owned() }
     }
 }
 

@@ -60,7 +60,7 @@ fn overview(chosen: &Chosen) -> Overview {
         Judged { replica, verdict }
     };
     let judged = chosen.replicas(&records).into_iter().map(judge).collect();
-    Overview::new(121, false, judged, chosen)
+    Overview::new(121, false, judged, chosen, String::new())
 }
 
 fn text(which: Which, least: usize, paper: Paper) -> String {

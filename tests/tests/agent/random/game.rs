@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use etcd_client::TxnOp;
 use etcstack_tests::{Etcd, PATIENCE, Process, Proxy, eventually};
 use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use super::judge::{Reader, Sequence, judge};
 use super::{Event, Way};
@@ -25,7 +26,7 @@ struct Game<'a> {
     number: usize,
     /// Whether connections can be made.
     open: bool,
-    kills: usize,
+    kills: Vec<Killed>,
     mistakes: usize,
     breaks: usize,
     /// Up to this revision.
@@ -58,7 +59,7 @@ pub(super) async fn play(way: Way, events: &[Event]) {
         process: &process,
         number: 0,
         open: true,
-        kills: 0,
+        kills: Vec::new(),
         breaks: 0,
         mistakes: 0,
         compacted: 0,
@@ -73,7 +74,7 @@ pub(super) async fn play(way: Way, events: &[Event]) {
     assert!(!states.is_empty());
     let newest = game.number;
     assert!(states.iter().all(|state| *state <= newest), "{states:?} of {newest}");
-    let sequence = Sequence { way, kills: game.kills, breaks: game.breaks };
+    let sequence = Sequence { way, kills: game.kills.len(), breaks: game.breaks };
     judge(&process.lines(), &sequence);
 }
 
@@ -149,26 +150,51 @@ impl Game<'_> {
     }
 
     fn kill(&mut self) {
-        self.kills += 1;
-        let pid = crate::world::daemon_pid(&self.process.lines());
+        let lines = self.process.lines();
+        let pid = crate::world::daemon_pid(&lines);
+        self.kills.push(Killed { pid, heard: lines.len() });
         // It may have ended by itself a moment ago.
         let _ = kill(pid, Signal::SIGKILL);
     }
 
-    /// Whatever was the last change: it is in use, undone or refused. Where a daemon was killed it
-    /// may have been down as the change came, which then is not blamed for what becomes of it.
+    /// Whatever was the last change: it is in use, undone or refused. A daemon that was killed and
+    /// was still down as the change came is not ready for no fault of the change, which stays.
     async fn has_effect(&self) {
         let revision = self.etcd.client().await.get("controller/s/s.conf/x/d", None).await.unwrap();
         let revision = revision.kvs().first().map_or(0, etcd_client::KeyValue::mod_revision);
         let done = |status: &serde_json::Value| {
             let reached = |name: &str| status["revisions"][name].as_i64() >= Some(revision);
             match status["state"].as_str() {
-                Some("current") => reached("good") || (self.kills > 0 && is_told(status, revision)),
+                Some("current") => {
+                    let told = unready_since(status).filter(|since| *since >= revision);
+                    reached("good") || told.is_some_and(|since| self.was_down(since))
+                }
                 Some("rolled_back" | "refused") => reached("seen"),
                 _ => false,
             }
         };
         self.replica.wait_for(&format!("having dealt with {revision}"), done).await;
+    }
+
+    /// Whether a daemon that we had killed was not up again as a change came, by the lines that were
+    /// printed until then.
+    fn was_down(&self, revision: i64) -> bool {
+        let lines = self.process.lines();
+        let word = format!("revision={revision}");
+        let asked = lines.iter().rposition(|line| {
+            line.contains("not ready before the change") && line.split(' ').any(|w| w == word)
+        });
+        let Some(asked) = asked else { return false };
+        // It may have become ready just after it was asked.
+        let before = &lines[..asked.saturating_sub(1)];
+        let ready = before.iter().rposition(|line| line == "n1 ready").unwrap_or_default();
+        let up = lines[..ready].iter().rposition(|line| line.starts_with("n1 started "));
+        let is_down = |killed: &Killed| {
+            let started = format!("n1 started {} ", killed.pid);
+            let started = before.iter().position(|line| line.starts_with(&started));
+            killed.heard <= asked && started >= up
+        };
+        self.kills.iter().any(is_down)
     }
 
     async fn settle(&mut self) {
@@ -188,11 +214,17 @@ impl Game<'_> {
     }
 }
 
-/// Whether it is said of a change that the daemon is not ready since.
-fn is_told(status: &serde_json::Value, revision: i64) -> bool {
+/// The change since which the daemon is said not to be ready.
+fn unready_since(status: &serde_json::Value) -> Option<i64> {
     let error = &status["last_error"];
     let message = error["message"].as_str().unwrap_or_default();
-    message.contains("is not ready within") && error["revision"].as_i64() >= Some(revision)
+    error["revision"].as_i64().filter(|_| message.contains("is not ready within"))
+}
+
+/// A daemon that was killed, and how many lines had been printed before.
+struct Killed {
+    pid: Pid,
+    heard: usize,
 }
 
 /// Whether the daemon says in this line what it has read.
