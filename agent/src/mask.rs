@@ -121,7 +121,8 @@ mod tests {
         let catalog = Catalog::parse(std::path::Path::new("c"), catalog).unwrap();
         let mask = Mask::new(&entries, &scope, Some(&catalog));
         let line = "hunter2 plain-name pw@word true open-sesame open-barley open-rice .admin root";
-        assert_eq!(mask.hide(line), "*** *** *** true *** *** *** .admin root");
+        assert_eq!(mask.hide(line), "*** *** *** true *** *** *** root");
+        assert_eq!(mask.hide("open-rice .member"), "*** .member");
         assert_eq!(mask.hide(r#"say \"yes\""#), "***");
         assert!(matches!(mask.hide("nothing here"), Cow::Borrowed(_)));
         assert!(!format!("{mask:?}").contains("hunter2"));

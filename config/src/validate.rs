@@ -18,6 +18,7 @@ mod value;
 mod variables;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 pub use finding::{Code, Finding, Severity};
 pub use names::Names;
@@ -27,6 +28,7 @@ use crate::catalog::Catalog;
 use crate::data::{Data, Datum, Gathered, Marks};
 use crate::dialect::Dialect;
 use crate::key::{Key, OptionName};
+use crate::problem::Place;
 use crate::variables::Scope;
 
 /// What the data is checked against.
@@ -38,6 +40,20 @@ pub struct Settings {
     pub environment: Names,
     /// The variables that somebody else than the data uses.
     pub used: Names,
+    /// Warnings that are meant so: their kind, and the file below the data's directory.
+    pub accepted: Vec<(Code, PathBuf)>,
+}
+
+impl Settings {
+    /// Whether somebody has said that this is meant so. Errors never are.
+    fn accepts(&self, finding: &Finding) -> bool {
+        let Place::File { path, .. } = &finding.place else { return false };
+        finding.severity == Severity::Warning
+            && self
+                .accepted
+                .iter()
+                .any(|(code, file)| *code == finding.code && path.ends_with(file))
+    }
 }
 
 /// The catalogs of a release.
@@ -113,6 +129,7 @@ pub fn validate(data: Data, settings: &Settings) -> Vec<Finding> {
     if let Some(catalogs) = &settings.catalogs {
         options::check(&entries, &scope, catalogs, &mut findings);
     }
+    findings.retain(|finding| !settings.accepts(finding));
     findings.sort();
     findings.dedup();
     findings

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
 use crate::problem::{Place, Problem};
 
 /// How bad it is.
@@ -118,6 +121,16 @@ impl Code {
         ("secret-in-clear", Self::SecretInClear),
         ("raw-in-quotes", Self::RawInQuotes),
     ];
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let found = Self::NAMES.iter().find(|(known, _)| *known == name);
+        found
+            .map(|(_, code)| *code)
+            .ok_or_else(|| D::Error::custom(format!("no kind of finding: {name}")))
+    }
 }
 
 impl fmt::Display for Code {

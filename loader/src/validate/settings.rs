@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use etcstack_config::catalog::{Catalog, LARGEST};
 use etcstack_config::data::{CATALOGS, SETTINGS};
 use etcstack_config::problem::{Place, Problem};
-use etcstack_config::validate::{Catalogs, Names, Settings};
+use etcstack_config::validate::{Catalogs, Code, Names, Settings};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -21,9 +21,21 @@ struct Document {
     environment: Vec<String>,
     used: Vec<String>,
     services: BTreeMap<String, String>,
+    accept: Vec<Accepted>,
     /// Read with the data, since it says how that is to be read.
     #[allow(dead_code)]
     dialects: IgnoredAny,
+}
+
+/// Warnings of one kind about one file that are meant so.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Accepted {
+    code: Code,
+    file: PathBuf,
+    /// Why: for whoever reads it.
+    #[allow(dead_code)]
+    reason: Option<String>,
 }
 
 /// Where to look, and what was said besides.
@@ -77,6 +89,7 @@ pub(crate) fn read(args: &Sources<'_>) -> Result<(Settings, Against), Problem> {
         catalogs,
         environment: Names::new(document.environment),
         used: Names::new(document.used),
+        accepted: document.accept.into_iter().map(|one| (one.code, one.file)).collect(),
     };
     Ok((settings, against))
 }

@@ -179,7 +179,7 @@ async fn what_cannot_be() {
         (&["none", "--also", "glanec=general/A"], 65, "a key of glanec"),
         (&["none", "--name-prefix", "a.b"], 64, "--name-prefix"),
         (&["none", "--store", &dir], 64, "in no etcd"),
-        (&["none", "--store", &stage.etcd.url_with("empty")], 66, "neither the store nor the data"),
+        (&["none", "--store", &stage.etcd.url_with("empty")], 66, "nor the data has a key"),
     ] {
         let (found, text) = stage.access(arguments).await;
         assert!(found == code && text.contains(message), "{arguments:?}: {found} {text}");

@@ -129,6 +129,28 @@ fn what_warnings_mean() {
 }
 
 #[test]
+fn a_warning_can_be_meant_so() {
+    let accept = "[[accept]]\ncode = \"secret-in-clear\"\nfile = \"r/s/x.conf\"\n";
+    let conf = "[DEFAULT]\npassword = hunter2\n";
+    let folder = folder(&[
+        ("data/r/s/x.conf", conf),
+        ("data/r/s/y.conf", conf),
+        ("data/validate.toml", accept),
+        ("typo/validate.toml", "[[accept]]\ncode = \"secrets\"\nfile = \"x\"\n"),
+        ("error/r/s/x.conf", "[DEFAULT]\ndebug = $X\n"),
+        ("error/validate.toml", &accept.replace("secret-in-clear", "unknown-variable")),
+    ]);
+    let run = validate(folder.path(), &["data", "--deny-warnings"]);
+    assert_eq!(run.code, 65);
+    assert!(run.out.starts_with("data/r/s/y.conf:2:12: warning[secret-in-clear]"), "{}", run.out);
+    assert!(run.out.contains("0 errors, 1 warning;"), "{}", run.out);
+    let run = validate(folder.path(), &["typo"]);
+    assert!(run.code == 66 && run.err.contains("typo/validate.toml:2:8"), "{}", run.err);
+    let run = validate(folder.path(), &["error"]);
+    assert!(run.code == 65 && run.out.contains("error[unknown-variable]"), "{}", run.out);
+}
+
+#[test]
 fn nobody_has_to_read_it() {
     let folder = folder(&[("data/r/s/x.yaml", &"$X\n".repeat(20_000))]);
     let mut command = Command::new(binary("etcstack-loader"));
