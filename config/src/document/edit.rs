@@ -159,9 +159,7 @@ impl<'a> Document<'a> {
         if is_open {
             self.keep_open(end);
         }
-        if end == "\r" {
-            self.keep_ends_apart();
-        }
+        self.keep_ends_apart();
     }
 
     /// Puts lines in the place of others, where they are more or fewer.
@@ -205,8 +203,8 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// A carriage return alone that ends a new line, and the line feed of a blank line behind it, would
-    /// be one end.
+    /// A carriage return alone that ends a line, and the line feed of a blank line that has come to
+    /// stand behind it, would be one end.
     fn keep_ends_apart(&mut self) {
         let is_bare_feed = |line: &Line<'_>| line.text.is_empty() && line.end == "\n";
         let mut behind_is_feed = false;

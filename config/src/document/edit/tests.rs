@@ -236,6 +236,7 @@ fn a_carriage_return_before_a_blank_line() {
         ("#\r[A]\r\n\n", "#\r[A]\r\na = 1\r\n\n"),
         ("#\r[A]\ra=0\n\n\n", "#\r[A]\ra=1\r\n\n\n"),
         ("#\r[A]\ra=0\r\r", "#\r[A]\ra=1\r\r"),
+        ("[A]\na=0\n#\ra=0\n\n", "[A]\na=1\n#\r\n\n"),
     ] {
         assert_eq!(set(text, "A", "a", "1"), expected, "{text:?}");
     }
