@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+, := ,
 CACHE ?= $(or $(ETCSTACK_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/etcstack,$(HOME)/.cache/etcstack))
 TARGET := $(shell uname -m)-unknown-linux-musl
 RELEASE := target/$(TARGET)/release
@@ -10,7 +11,10 @@ RELEASE := target/$(TARGET)/release
 # the C library that Rust brings along unpacks them since 1.93 (musl 1.2.5).
 PACKED := $(shell rustc --version 2>/dev/null | awk '{ split($$2, version, "."); \
   if (version[1] > 1 || version[2] >= 93) print "-Clink-arg=-Wl,-z,pack-relative-relocs" }')
-BUILD_STATIC := CC_$(subst -,_,$(TARGET))=musl-gcc RUSTFLAGS="$(PACKED) $${RUSTFLAGS:-}" \
+# Rust's own linker, where it comes along, keeps only one of functions that are the same.
+LLD := $(wildcard $(shell rustc --print sysroot 2>/dev/null)/lib/rustlib/$(shell uname -m)-unknown-linux-gnu/bin/gcc-ld)
+FOLDED := $(if $(LLD),-Clink-arg=-B$(LLD) -Clink-arg=-fuse-ld=lld -Clink-arg=-Wl$(,)--icf=all)
+BUILD_STATIC := CC_$(subst -,_,$(TARGET))=musl-gcc RUSTFLAGS="$(PACKED) $(FOLDED) $${RUSTFLAGS:-}" \
   cargo build --locked --release --target $(TARGET)
 STORE ?= etcd
 ONCE ?=
@@ -91,7 +95,7 @@ TARGETS ?= key document render data
 .PHONY: container-test
 container-test: release ## Check the agent as the ENTRYPOINT of real containers; needs docker's engine
 	$(BUILD_STATIC) -p etcstack-tests --bin testd
-	tests/container.sh $(RELEASE)/etcstack-agent $(RELEASE)/testd
+	tests/container.sh $(RELEASE)/etcstack-agent $(RELEASE)/etcstack-loader $(RELEASE)/testd
 
 .PHONY: catalog
 catalog: prepare ## Write the catalogs of a release (RELEASE=2026.1; SERVICES="nova glance")

@@ -1,10 +1,10 @@
 #!/bin/bash
 # The agent as the ENTRYPOINT of real containers, with docker's engine and without any registry.
 #
-#     tests/container.sh AGENT TESTD      both static
+#     tests/container.sh AGENT LOADER TESTD      all static
 set -euo pipefail
 
-agent=$1 testd=$2
+agent=$1 loader=$2 testd=$3
 image=etcstack-container-test-$$
 
 die() { printf 'container.sh: %s\n' "$*" >&2; exit 1; }
@@ -25,6 +25,7 @@ trap cleanup EXIT
 root=$folder/root
 mkdir -p "$root"/{bin,etc/etcstack,etc/s,run,tmp,usr/share/etcstack/s}
 cp -- "$agent" "$root/bin/etcstack-agent"
+cp -- "$loader" "$root/bin/etcstack-loader"
 cp -- "$testd" "$root/bin/testd"
 printf '[DEFAULT]\n#debug = false\n' >"$root/usr/share/etcstack/s/s.conf"
 cat >"$root/etc/etcstack/agent.toml" <<'EOF'
@@ -110,3 +111,17 @@ for mode in plain terminal; do
     ends_with 42
     printf 'container.sh: %s: ok\n' "$what"
 done
+
+# --- the loader as the first process ----------------------------------------------
+
+what="the loader is asked to end"
+id=$(docker run --detach --network none --entrypoint /bin/etcstack-loader "$image" \
+    status --watch --store etcd://192.0.2.1:2379 --start-timeout 10m)
+containers+=("$id")
+# As often as it takes until it listens.
+for ((try = 0; try < 100; try++)); do
+    docker kill --signal TERM "$id" >/dev/null 2>&1 || break
+    sleep 0.1
+done
+ends_with 143
+printf 'container.sh: %s: ok\n' "$what"

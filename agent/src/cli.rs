@@ -36,7 +36,7 @@ pub(crate) enum Command {
     /// Prints completions for a shell
     Completions {
         /// The shell
-        shell: clap_complete::Shell,
+        shell: Shell,
     },
 }
 
@@ -139,6 +139,14 @@ pub(crate) struct ExplainArgs {
     /// Print secrets as they are
     #[arg(long)]
     pub(crate) show_secrets: bool,
+}
+
+/// The shells that a container may have.
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Fish,
+    Zsh,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

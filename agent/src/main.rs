@@ -34,7 +34,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::CommandFactory;
-use cli::{Cli, Command};
+use clap_complete::Generator;
+use cli::{Cli, Command, Shell};
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(report_panic));
@@ -59,7 +60,15 @@ fn main() -> ExitCode {
         }
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "etcstack-agent", &mut script);
+            let mut command = Cli::command();
+            command.set_bin_name("etcstack-agent");
+            command.build();
+            let generator: &dyn Generator = match shell {
+                Shell::Bash => &clap_complete::aot::Bash,
+                Shell::Fish => &clap_complete::aot::Fish,
+                Shell::Zsh => &clap_complete::aot::Zsh,
+            };
+            generator.generate(&command, &mut script);
             let _ = std::io::stdout().write_all(&script);
             Ok(ExitCode::SUCCESS)
         }

@@ -6,8 +6,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use serde::Deserialize;
-use toml::Spanned;
+use toml::de::DeTable;
 
 use crate::dialect::Dialect;
 use crate::key::FileName;
@@ -41,30 +40,31 @@ pub struct Mistake {
     pub message: String,
 }
 
-/// The part of `validate.toml` that is about dialects.
-#[derive(Deserialize)]
-struct Table {
-    #[serde(default)]
-    dialects: BTreeMap<Spanned<String>, Spanned<String>>,
-}
-
 impl Dialects {
     /// What the text of a `validate.toml` says, with the place of each pattern in it; and what is
     /// wrong with the rest.
     pub fn read(text: &str) -> (Self, BTreeMap<String, usize>, Vec<Mistake>) {
         let (mut read, mut places, mut mistakes) = (Self::default(), BTreeMap::new(), Vec::new());
-        let table: Table = match toml::from_str(text) {
-            Ok(table) => table,
+        let document = match DeTable::parse(text) {
+            Ok(document) => document,
             Err(error) => {
                 let message = error.message().to_owned();
                 return (read, places, vec![Mistake { at: error.span(), message }]);
             }
         };
-        for (pattern, dialect) in table.dialects {
+        let Some(table) = document.get_ref().get("dialects") else {
+            return (read, places, mistakes);
+        };
+        let Some(dialects) = table.get_ref().as_table() else {
+            let message = "dialects is no table; write [dialects]".to_owned();
+            return (read, places, vec![Mistake { at: Some(table.span()), message }]);
+        };
+        for (pattern, dialect) in dialects {
             let at = pattern.span();
-            match dialect.as_ref().parse() {
-                Ok(parsed) => match read.add(pattern.as_ref(), parsed) {
-                    Ok(()) => _ = places.insert(pattern.into_inner(), at.start),
+            let parsed = dialect.get_ref().as_str().ok_or("a dialect is a string".to_owned());
+            match parsed.and_then(str::parse) {
+                Ok(parsed) => match read.add(pattern.get_ref(), parsed) {
+                    Ok(()) => _ = places.insert(pattern.get_ref().to_string(), at.start),
                     Err(message) => mistakes.push(Mistake { at: Some(at), message }),
                 },
                 Err(message) => mistakes.push(Mistake { at: Some(dialect.span()), message }),

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 /// Why a command has failed.
 pub(crate) trait Failure: Error {
     /// By sysexits.h.
@@ -67,9 +69,30 @@ pub(crate) fn to_end<E: Failure>(work: impl Future<Output = Result<Done, E>>) ->
             return ExitCode::from(71); // EX_OSERR
         }
     };
-    let result = runtime.block_on(work);
+    let result = runtime.block_on(async {
+        tokio::select! {
+            result = work => Ok(result),
+            signal = asked_to_end() => Err(signal),
+        }
+    });
     runtime.shutdown_background();
-    ended(result)
+    result.map_or_else(|signal| ExitCode::from(128 + signal), ended)
+}
+
+/// Ends with the number of a signal that asks the program to end, where it is the first process of a
+/// container: there the kernel passes over signals that nobody waits for (`pid_namespaces(7)`).
+async fn asked_to_end() -> u8 {
+    let listen = |kind| signal(kind).ok().filter(|_| std::process::id() == 1);
+    let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
+    tokio::select! {
+        Some(()) = receive(listen(interrupt)) => 2,
+        Some(()) = receive(listen(terminate)) => 15,
+        else => std::future::pending().await,
+    }
+}
+
+async fn receive(signals: Option<Signal>) -> Option<()> {
+    signals?.recv().await
 }
 
 /// The end of a command that needs no runtime: its exit code, with its result printed or what went
