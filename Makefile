@@ -6,7 +6,7 @@ SHELL := /bin/bash
 , := ,
 CACHE ?= $(or $(ETCSTACK_CACHE),$(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME)/etcstack,$(HOME)/.cache/etcstack))
 TARGET := $(shell uname -m)-unknown-linux-musl
-RELEASE := target/$(TARGET)/release
+PROGRAMS := target/$(TARGET)/release
 # Relocations take a tenth of a program that is loaded anywhere, and a hundredth where they are packed;
 # the C library that Rust brings along unpacks them since 1.93 (musl 1.2.5).
 PACKED := $(shell rustc --version 2>/dev/null | awk '{ split($$2, version, "."); \
@@ -16,6 +16,8 @@ LLD := $(wildcard $(shell rustc --print sysroot 2>/dev/null)/lib/rustlib/$(shell
 FOLDED := $(if $(LLD),-Clink-arg=-B$(LLD) -Clink-arg=-fuse-ld=lld -Clink-arg=-Wl$(,)--icf=all)
 BUILD_STATIC := CC_$(subst -,_,$(TARGET))=musl-gcc RUSTFLAGS="$(PACKED) $(FOLDED) $${RUSTFLAGS:-}" \
   cargo build --locked --release --target $(TARGET)
+# Of OpenStack.
+RELEASE ?= 2026.2
 STORE ?= etcd
 ONCE ?=
 REVISIONS ?=
@@ -61,15 +63,15 @@ release: ## Build the static binaries and check that they are
 	@tests/install.sh release
 	@rustup target list --installed 2>/dev/null | grep -qx $(TARGET) || rustup target add $(TARGET)
 	$(BUILD_STATIC) -p etcstack-agent -p etcstack-loader
-	@tests/release.sh $(RELEASE)
+	@tests/release.sh $(PROGRAMS)
 
 .PHONY: bench
 bench: release ## Measure speed, memory and rest beside a bare etcd client (REVISIONS=100000: for long)
 	@tests/install.sh bench
-	tests/openstack/samples.sh "$(CATALOG_RELEASE)" target/samples/$(CATALOG_RELEASE) nova
+	tests/openstack/samples.sh "$(RELEASE)" target/samples/$(RELEASE) nova
 	cargo build --locked --release -p etcstack-tests --bin bench
-	target/release/bench --agent $(RELEASE)/etcstack-agent --loader $(RELEASE)/etcstack-loader \
-	  --sample target/samples/$(CATALOG_RELEASE)/nova.conf \
+	target/release/bench --agent $(PROGRAMS)/etcstack-agent --loader $(PROGRAMS)/etcstack-loader \
+	  --sample target/samples/$(RELEASE)/nova.conf \
 	  $(if $(REVISIONS),--revisions $(REVISIONS))
 
 .PHONY: chaos
@@ -95,25 +97,50 @@ TARGETS ?= key document render data
 .PHONY: container-test
 container-test: release ## Check the agent as the ENTRYPOINT of real containers; needs docker's engine
 	$(BUILD_STATIC) -p etcstack-tests --bin testd
-	tests/container.sh $(RELEASE)/etcstack-agent $(RELEASE)/etcstack-loader $(RELEASE)/testd
+	tests/container.sh $(PROGRAMS)/etcstack-agent $(PROGRAMS)/etcstack-loader $(PROGRAMS)/testd
+
+.PHONY: base-image
+base-image: ## Make the images' base by debootstrap, where no registry of images can be reached
+	@tests/install.sh cloud
+	dockerfiles/base-image.sh etcstack/base:trixie trixie
+
+.PHONY: images
+images: release ## Build the images of a release (RELEASE=2026.1; IMAGES="nova glance"; BASE_IMAGE=…)
+	@tests/install.sh cloud
+	BASE_IMAGE="$(BASE_IMAGE)" dockerfiles/images.sh "$(RELEASE)" $(PROGRAMS) $(IMAGES)
+BASE_IMAGE ?= $(shell docker image inspect etcstack/base:trixie >/dev/null 2>&1 && \
+  echo etcstack/base:trixie || echo debian:trixie-slim)
+IMAGES ?=
+
+.PHONY: cloud
+cloud: images ## Run a whole OpenStack in containers (CLOUD=core: without the services around it)
+	tests/cloud/cloud.py --release "$(RELEASE)" up --profile "$(CLOUD)"
+CLOUD ?= full
+
+.PHONY: cloud-test
+cloud-test: cloud ## Use that cloud with the real clients, and change it live
+	tests/cloud/test.py --release "$(RELEASE)" --profile "$(CLOUD)"
+
+.PHONY: cloud-down
+cloud-down: ## Remove that cloud, and all that it has stored
+	tests/cloud/cloud.py down
 
 .PHONY: catalog
 catalog: prepare ## Write the catalogs of a release (RELEASE=2026.1; SERVICES="nova glance")
 	cargo build --locked -p etcstack-loader
-	bootstrap-data/catalog/make.sh "$(CATALOG_RELEASE)" target/debug/etcstack-loader $(SERVICES)
-CATALOG_RELEASE = $(if $(filter command,$(origin RELEASE)),$(RELEASE),2026.2)
+	bootstrap-data/catalog/make.sh "$(RELEASE)" target/debug/etcstack-loader $(SERVICES)
 SERVICES ?=
 
 .PHONY: samples
 samples: prepare ## Edit the real default files of all services (RELEASE=2026.1)
 	@tests/openstack/setup.sh >/dev/null
-	tests/openstack/samples.sh "$(CATALOG_RELEASE)" target/samples/$(CATALOG_RELEASE)
-	ETCSTACK_SAMPLES=$(CURDIR)/target/samples/$(CATALOG_RELEASE) \
+	tests/openstack/samples.sh "$(RELEASE)" target/samples/$(RELEASE)
+	ETCSTACK_SAMPLES=$(CURDIR)/target/samples/$(RELEASE) \
 	  cargo test --locked -p etcstack-tests --test oslo -- --ignored --nocapture of_all_services
 
 .PHONY: validator
 validator: prepare ## Hold validate against oslo-config-validator for all services (RELEASE=2026.1)
-	ETCSTACK_TEST_VENV=$$(bootstrap-data/catalog/environment.sh "$(CATALOG_RELEASE)") \
+	ETCSTACK_TEST_VENV=$$(bootstrap-data/catalog/environment.sh "$(RELEASE)") \
 	  cargo test --locked -p etcstack-tests --test validator -- --ignored --nocapture
 
 .PHONY: clean

@@ -30,6 +30,10 @@ fi
 if [[ ${1:-} == fuzz ]]; then
     need g++ command -v g++
 fi
+if [[ ${1:-} == cloud ]]; then
+    need docker.io command -v dockerd
+    need debootstrap command -v debootstrap
+fi
 if [[ ${1:-} == release ]]; then
     need musl-tools command -v musl-gcc
     need file command -v file

@@ -172,6 +172,19 @@ def listed(service, listing):
     return services[service], common
 
 
+def add_auth(options, section, conf):
+    """Has a section name with auth_type the plugin that it is for."""
+    from keystoneauth1 import loading
+
+    opts = options[section]["opts"]
+    listed = {opt["name"] for opt in opts}
+    opts += [
+        entry(opt, section, "keystoneauth1", conf)
+        for opt in loading.get_auth_common_conf_options()
+        if opt.dest not in listed
+    ]
+
+
 def main():
     if len(sys.argv) not in (2, 3):
         fail(64, "usage: python options.py SERVICE [services.toml]")
@@ -199,6 +212,8 @@ def main():
     groups = generator._get_groups(generator._list_opts(namespaces))
     data = generator._generate_machine_readable_data(groups, conf)
     options = data["options"]
+    for section in table.get("auth", []):
+        add_auth(options, section, conf)
     if any(opt["name"] == "auth_type" for group in options.values() for opt in group["opts"]):
         options["plugins of keystoneauth"] = {
             "dynamic_group_owner": "auth_type",

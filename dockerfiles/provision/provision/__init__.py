@@ -1,0 +1,1 @@
+"""Makes a server be as a file of the data describes it."""
