@@ -27,7 +27,7 @@ impl Cloud {
             std::fs::create_dir_all(cloud.path("state").join(folder)).unwrap();
         }
         let mut loader = Command::new(binary("etcstack-loader"));
-        loader.arg("load").arg(source("bootstrap-data")).env("ETCSTACK_STORE", cloud.etcd.url());
+        loader.arg("load").arg(source("tests/demo/data")).env("ETCSTACK_STORE", cloud.etcd.url());
         finish(&mut loader).await;
         cloud.write(&format!("default/{file}"), default);
         cloud

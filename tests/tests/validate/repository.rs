@@ -25,13 +25,18 @@ const SERVICES: [&str; 10] = [
 
 #[test]
 fn the_data_of_the_repository_is_clean() {
-    for release in RELEASES {
-        let arguments = ["bootstrap-data", "--release", release, "--deny-warnings"];
+    for (data, release) in ["bootstrap-data", "tests/demo/data"]
+        .into_iter()
+        .flat_map(|data| RELEASES.map(|release| (data, release)))
+    {
+        let catalogs = ["--catalog", "bootstrap-data/catalog", "--release", release];
+        let arguments = [&[data, "--deny-warnings"], catalogs.as_slice()].concat();
         let run = validate(&source(""), &arguments);
         assert_eq!((run.code, run.err.as_str()), (0, ""), "{}", run.out);
         let summary = format!("0 errors, 0 warnings; checked against 10 catalogs of {release}\n");
         assert_eq!(run.out, summary);
-        let run = validate(&source(""), &["--output", "json", "--release", release]);
+        let arguments = [&[data, "--output", "json"], catalogs.as_slice()].concat();
+        let run = validate(&source(""), &arguments);
         let expected = format!(
             "{{\"catalog_release\":\"{release}\",\"error_count\":0,\"findings\":[],\"warning_count\":0}}\n"
         );
@@ -136,6 +141,7 @@ fn a_warning_can_be_meant_so() {
         ("data/r/s/x.conf", conf),
         ("data/r/s/y.conf", conf),
         ("data/validate.toml", accept),
+        ("typo/r/s/x.conf", conf),
         ("typo/validate.toml", "[[accept]]\ncode = \"secrets\"\nfile = \"x\"\n"),
         ("error/r/s/x.conf", "[DEFAULT]\ndebug = $X\n"),
         ("error/validate.toml", &accept.replace("secret-in-clear", "unknown-variable")),

@@ -41,7 +41,7 @@ impl Home {
                 Self::Etcd(etcd)
             }
             Kind::Dir => {
-                copy(&source().join("bootstrap-data"), &folder.join("data.1"));
+                copy(&source().join("tests/demo/data"), &folder.join("data.1"));
                 symlink("data.1", folder.join("data")).unwrap();
                 Self::Dir { folder: folder.to_owned(), version: 1 }
             }
@@ -55,16 +55,16 @@ impl Home {
         }
     }
 
-    /// Loads bootstrap-data, twice: the second time there is nothing to do.
+    /// Loads the data of the demonstration, twice: the second time there is nothing to do.
     pub(crate) fn load(&self) {
         let Self::Etcd(etcd) = self else {
             say(&format!("the store is {}: nothing to load", self.url()));
             return;
         };
         for expected in [" 0 unchanged", "0 written "] {
-            let clock = command("etcstack-loader load bootstrap-data");
+            let clock = command("etcstack-loader load tests/demo/data");
             let mut loader = Command::new(own_program("etcstack-loader"));
-            loader.arg("load").arg(source().join("bootstrap-data"));
+            loader.arg("load").arg(source().join("tests/demo/data"));
             let output = loader.env("ETCSTACK_STORE", etcd.url()).output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             let text = String::from_utf8(output.stdout).unwrap();
