@@ -16,7 +16,7 @@ import traceback
 from types import SimpleNamespace
 
 from cloud import Cloud
-from docker import docker, state
+from docker import docker
 
 USES = ["token", "image", "network", "flavor", "server", "volume"]
 FULL_USES = ["stack", "objects", "zone"]
@@ -70,6 +70,7 @@ class Steps:
         while time.monotonic() < end:
             if found := check():
                 return found
+            # What is waited for stands in logs, in etcd or in a container: no one event tells it all.
             time.sleep(0.5)
         raise Failed(f"{what}: not within {seconds} s")
 
@@ -204,11 +205,13 @@ class Stream:
 
     def __enter__(self):
         self.name = self.cloud.start_client(["python3", "-W", "ignore", "/cloud/client/stream.py", self.url])
-        end = time.monotonic() + 60
-        while "begun" not in docker("logs", self.name, stderr_too=True):
-            if time.monotonic() > end or not state(self.name)["Running"]:
-                raise Failed("the requests do not begin: " + docker("logs", self.name, stderr_too=True))
-            time.sleep(0.2)
+        # Its log ends with the container, so that this ends as well if the requests never begin.
+        follow = ["docker", "logs", "--follow", self.name]
+        with subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as log:
+            has_begun = any(line.strip() == "begun" for line in log.stdout)
+            log.terminate()
+        if not has_begun:
+            raise Failed("the requests do not begin: " + docker("logs", self.name, stderr_too=True))
         return self
 
     def __exit__(self, *_):

@@ -62,6 +62,8 @@ def _once(arguments, reconcile):
             if str(reason) != said:
                 said = str(reason)
                 say(f"waiting: {reason}")
+        # Neither MariaDB nor keystone tells when it comes to be there: asked with growing pauses,
+        # until --timeout.
         time.sleep(pause)
         pause = min(pause * 1.5, 5)
 
@@ -69,7 +71,8 @@ def _once(arguments, reconcile):
 def _again_and_again(arguments, reconcile):
     said = None
     while True:
-        # The step that is done once has just been here.
+        # What somebody changes in the server itself, nobody tells. The first look was that of the
+        # step which has just been here; a change of the list is a step of its own, at once.
         time.sleep(arguments.every)
         try:
             changes = reconcile(arguments.file)

@@ -34,5 +34,6 @@ while going:
     if problem:
         failed += 1
         first = first or f"request {asked}: {problem}"
+    # The rhythm of the client: twenty requests a second are enough to meet each moment of a restart.
     time.sleep(0.05)
 print(f"{asked} {failed} {first}", flush=True)

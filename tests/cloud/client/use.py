@@ -21,6 +21,7 @@ def until(what, check, seconds=180):
     while time.monotonic() < end:
         if found := check():
             return found
+        # OpenStack's interfaces have no way to wait: its own clients ask again as well.
         time.sleep(1)
     raise SystemExit(f"{what}: not within {seconds} s")
 

@@ -101,7 +101,7 @@ fn glance() {
 
 /// Of every service of a release: `make samples` writes the files.
 #[test]
-#[ignore = "takes the packages of all services: make samples"]
+#[ignore = "installs the packages of all services, gigabytes of them: make samples runs it"]
 fn of_all_services() {
     let folder = std::env::var("ETCSTACK_SAMPLES").expect("run make samples");
     let mut count = 0;

@@ -54,7 +54,7 @@ fn of_glance() {
 
 /// Of every service of a release: `make validator` names its packages.
 #[test]
-#[ignore = "takes the packages of all services: make validator"]
+#[ignore = "installs the packages of all services, gigabytes of them: make validator runs it"]
 fn of_all_services() {
     let venv: PathBuf = std::env::var_os("ETCSTACK_TEST_VENV").expect("run make validator").into();
     for name in [
