@@ -109,8 +109,7 @@ impl Life {
                     self.roll_back(reason, None, BTreeSet::new()).await?;
                     return self.take_next(next).await;
                 }
-                let restarts = actions.contains(&Action::Restart);
-                if restarts && self.takes_turns() && !self.has_turn() {
+                if self.lacks_turn(&actions) {
                     // It was lost while the steps were done.
                     self.step_on_next_turn(actions, next);
                     return Ok(());

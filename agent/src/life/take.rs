@@ -199,13 +199,12 @@ impl Life {
         if other_environment || self.restart_asked {
             actions.fill(Action::Restart);
         }
-        let restarts = actions.contains(&Action::Restart);
-        if self.started && restarts && self.takes_turns() && !self.has_turn() {
+        if self.started && self.lacks_turn(&actions) {
             self.wait_for_turn(Some(snapshot), backoff);
             return Ok(());
         }
         self.drop_waiting();
-        let is_change = restarts || !differences.is_empty();
+        let is_change = actions.contains(&Action::Restart) || !differences.is_empty();
         if self.started && is_change {
             self.look_who_is_ready(revision).await;
         }
@@ -268,7 +267,9 @@ impl Life {
         self.settle_state();
         self.tell_all(Instant::now()).await?;
         if self.trial.is_none() && self.stepping.is_none() {
-            self.give_back_turn();
+            if !self.reloads_in_turn() {
+                self.give_back_turn();
+            }
             self.approve_if_told();
         }
         Ok(())

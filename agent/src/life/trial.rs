@@ -176,7 +176,7 @@ impl Life {
             process.faltered = false;
             self.show_ready(number);
         }
-        if self.stepping.is_none() && all_up {
+        if self.stepping.is_none() && all_up && !self.reloads_in_turn() {
             self.give_back_turn();
         }
         self.approve_if_told();

@@ -6,6 +6,7 @@ use etcstack_store::{LOAD_MARK, Snapshot, Store, StoreError, Turn, Turns};
 use tokio::time::{Duration, Instant, sleep};
 
 use super::{Ending, Later, Life};
+use crate::action::Action;
 use crate::observe::{Board, Refusal, State};
 
 /// How soon to ask again for a turn that the store refuses for good.
@@ -31,6 +32,22 @@ impl Life {
         !matches!(self.store, Store::Dir(_))
     }
 
+    /// Whether something is to be done in turn, and it is not ours.
+    pub(super) fn lacks_turn(&mut self, actions: &[Action]) -> bool {
+        let both = actions.iter().zip(&self.manifest.processes);
+        let mut needs = both.map(|(action, process)| match action {
+            Action::Nothing => false,
+            Action::Reload => process.reload.in_turn,
+            Action::Restart => true,
+        });
+        needs.any(|needed| needed) && self.takes_turns() && !self.has_turn()
+    }
+
+    /// Whether a daemon that reloads in turn has yet to be told: the turn lasts until then.
+    pub(super) fn reloads_in_turn(&self) -> bool {
+        self.processes.0.iter().any(|process| process.spec.reload.in_turn && process.owes())
+    }
+
     /// Has a state wait for its turn, or just a restart. The place in the queue is kept: it is the
     /// newest state that it is for.
     pub(super) fn wait_for_turn(
@@ -45,7 +62,7 @@ impl Life {
             waiting.snapshot = snapshot.or(waiting.snapshot.take());
             return;
         }
-        tracing::info!("a restart is due; waiting for its turn");
+        tracing::info!("a change is due; waiting for its turn");
         self.show(State::Behind, Some("its turn to restart".into()));
         let turn = self.next_turn();
         self.restarting = Some(Restarting { snapshot, asked, backoff, turn });
@@ -108,7 +125,8 @@ impl Life {
         }
         let is_other = state(self) != before;
         // An older trial may have no end.
-        if self.stepping.is_none() && (self.trial.is_none() || !is_other) {
+        let is_told = self.trial.is_none() && !self.reloads_in_turn();
+        if self.stepping.is_none() && (is_told || !is_other) {
             self.give_back_turn();
         }
         ending

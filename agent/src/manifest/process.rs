@@ -54,6 +54,8 @@ pub(crate) struct Reload {
     pub(crate) by: ReloadBy,
     /// Between two of them; a change in between is told at its end.
     pub(crate) min_interval: Duration,
+    /// Whether replicas reload one after the other, as they restart.
+    pub(crate) in_turn: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,7 +67,11 @@ pub(crate) enum ReloadBy {
 impl Default for Reload {
     fn default() -> Self {
         // Two HUPs 0.3 s apart kill an eventlet service: it catches none while it reloads.
-        Self { by: ReloadBy::Signal(Signal::HUP), min_interval: Duration::from_secs(2) }
+        Self {
+            by: ReloadBy::Signal(Signal::HUP),
+            min_interval: Duration::from_secs(2),
+            in_turn: false,
+        }
     }
 }
 
@@ -96,6 +102,8 @@ pub(super) struct ReloadEntry {
     command: Option<Vec<String>>,
     #[serde(default, deserialize_with = "read::some_duration")]
     min_interval: Option<Duration>,
+    #[serde(default)]
+    in_turn: bool,
 }
 
 impl ReloadEntry {
@@ -111,7 +119,7 @@ impl ReloadEntry {
             (None, Some(command)) => ReloadBy::Command(words(command)),
         };
         let min_interval = self.min_interval.unwrap_or(Reload::default().min_interval);
-        Ok(Reload { by, min_interval })
+        Ok(Reload { by, min_interval, in_turn: self.in_turn })
     }
 }
 

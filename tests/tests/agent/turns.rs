@@ -134,6 +134,43 @@ async fn a_reload_takes_no_turn() {
     assert_eq!(service.starts(), [1, 1]);
 }
 
+/// The turn lasts until the reload is told, however late that is, and the daemon is ready again.
+#[tokio::test(flavor = "multi_thread")]
+async fn reloads_in_turn_never_have_two_unready() {
+    for reload in ["in_turn = true\nmin_interval = '0s'", "in_turn = true\nmin_interval = '500ms'"] {
+        let stage = Stage::loaded().await;
+        let service = Service::start(&stage, 3, Manifest { reload, ..USUAL }).await;
+        for (turn, orders) in ["ready-after:300", "ready-after:301"].iter().enumerate() {
+            let revision = stage.set(&[(ORDERS, Some(orders))]).await;
+            for replica in &service.replicas {
+                replica.settled(revision).await;
+            }
+            let (most, ups) = most_down(&stage.read("register"), &service.hosts());
+            assert_eq!((most, ups), (1, vec![turn + 2; 3]));
+        }
+        assert_eq!(service.starts(), [1, 1, 1], "nobody is started anew");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_in_turn_waits_for_its_turn_with_its_files() {
+    let stage = Stage::loaded().await;
+    let reload = "in_turn = true\nmin_interval = '0s'";
+    let service = Service::start(&stage, 1, Manifest { reload, ..USUAL }).await;
+    let replica = &service.replicas[0];
+    let mut client = stage.etcd.client().await;
+    let key = "_etcstack/turns/controller/s/0";
+    client.put(key, "somebody", None).await.unwrap();
+    let before = replica.read("etc/s.conf");
+    let revision = stage.set(&[("s.conf/x/a", Some("1"))]).await;
+    replica.wait_for("it waits", |status| status["state"] == "behind").await;
+    assert_eq!(replica.read("etc/s.conf"), before);
+    assert_eq!(replica.hups(&service.processes[0]), 0);
+    client.delete(key, None).await.unwrap();
+    replica.settled(revision).await;
+    assert_eq!((service.starts(), replica.hups(&service.processes[0])), (vec![1], 1));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_holder_that_dies_loses_its_turn() {
     let stage = Stage::loaded().await;

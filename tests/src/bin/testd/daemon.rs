@@ -150,6 +150,7 @@ impl Daemon {
         let before =
             self.readiness.send_replace(Readiness { ready: false, deaf: self.orders.deaf });
         if before.ready {
+            self.register("down");
             say("not ready");
         }
     }
