@@ -28,8 +28,9 @@ docker info >/dev/null 2>&1 || die "docker's engine does not answer; start it, o
 
 # The classic builder does not need anything but the engine.
 export DOCKER_BUILDKIT=0
-log=$(mktemp)
-trap 'rm -f -- "$log"' EXIT
+folder=$(mktemp -d)
+trap 'rm -rf -- "$folder"' EXIT
+log=$folder/log
 
 build() { # build IMAGE FOLDER ARGUMENT...
     local image=$1 context=$2 before=$SECONDS
@@ -46,7 +47,11 @@ version_of() { # version_of NAME
     sed -n "s/^${name//-/_}_VERSION=//p" "$versions"
 }
 
-build "$prefix/etcstack:$release" "$programs" --file "$here/etcstack.Dockerfile"
+# Copies: cargo's programs are links to the same file elsewhere in its folder, and docker, which packs a
+# second name of a file without its content, takes another content for the same.
+mkdir -- "$folder/programs"
+cp -- "$programs/etcstack-agent" "$programs/etcstack-loader" "$folder/programs"
+build "$prefix/etcstack:$release" "$folder/programs" --file "$here/etcstack.Dockerfile"
 for target in run build; do
     name=openstack
     [[ $target == run ]] || name=openstack-build
