@@ -118,8 +118,12 @@ cloud: images ## Run a whole OpenStack in containers (CLOUD=core: without the se
 CLOUD ?= full
 
 .PHONY: cloud-test
-cloud-test: cloud ## Use that cloud with the real clients, and change it live
-	tests/cloud/test.py --release "$(RELEASE)" --profile "$(CLOUD)"
+cloud-test: images ## Use such a cloud with the real clients, upgrade it from UPGRADE_FROM, and change it live
+	$(if $(UPGRADE_FROM),$(MAKE) images RELEASE="$(UPGRADE_FROM)")
+	BASE_IMAGE="$(BASE_IMAGE)" tests/cloud/test.py --release "$(RELEASE)" --profile "$(CLOUD)" \
+	  $(if $(UPGRADE_FROM),--upgrade-from "$(UPGRADE_FROM)")
+# Empty: the cloud that runs is used as it is.
+UPGRADE_FROM ?= 2026.1
 
 .PHONY: cloud-down
 cloud-down: ## Remove that cloud, and all that it has stored

@@ -23,10 +23,14 @@ import time
 import tomllib
 from pathlib import Path
 
-from docker import LABEL, DockerError, docker, labelled, state
+from docker import LABEL, DockerError, Lines, docker, labelled, state
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+
+
+# What is loaded: later ones beside the first, or over it.
+DATA = [ROOT / "bootstrap-data", HERE / "data"]
 
 
 def say(text):
@@ -98,14 +102,14 @@ class Cloud:
         options = []
         for volume in service.get("volumes", []):
             name, path = volume.replace("{n}", str(number)).split(":", 1)
-            if not name.startswith("/"):
+            if name.startswith("./"):
+                name = str(HERE / name)
+            elif not name.startswith("/"):
                 self.make_volume(name)
                 name = f"{self.name}-{name}"
             options += ["--volume", f"{name}:{path}"]
         for path in service.get("tmpfs", []):
             options += ["--tmpfs", path]
-        if service.get("privileged"):
-            options.append("--privileged")
         host = f"{service['name']}-{number}"
         environment = {"ETCSTACK_STORE": self.store, "ETCSTACK_HOST": host}
         environment |= service.get("environment", {})
@@ -116,7 +120,6 @@ class Cloud:
         options += service.get("options", [])
         manifest = service.get("manifest", "agent.toml")
         arguments = [] if manifest == "agent.toml" else ["--manifest", f"/etc/etcstack/{manifest}"]
-        host = f"{service['name']}-{number}"
         owner = f"{service['network_of']}-{number}" if "network_of" in service else None
         self.start(
             host, service["image"], *arguments, alias=service["name"], network_of=owner, options=options
@@ -152,15 +155,14 @@ class Cloud:
     # --- the whole -----------------------------------------------------------------
 
     def up(self, profile, timeout):
-        began = time.monotonic()
+        began, began_at = time.monotonic(), time.time()
         self.make_network()
         self.start_etcd()
         self.load()
         services = self.services(profile)
         replicas = [(s, n) for s in services for n in range(1, s.get("replicas", 1) + 1)]
-        # Whatever the order: they wait for each other by themselves. Only a network has to be there.
+        # Whatever the order: they wait for each other by themselves.
         random.shuffle(replicas)
-        replicas.sort(key=lambda replica: "network_of" in replica[0])
         # But for those in another's network, which Docker has to have first.
         replicas.sort(key=lambda replica: "network_of" in replica[0])
         for service, number in replicas:
@@ -170,19 +172,23 @@ class Cloud:
         for service in services:
             name = service.get("service", service["name"])
             expected[name] = expected.get(name, 0) + service.get("replicas", 1)
-        self.wait(expected, timeout - (time.monotonic() - began))
+        self.wait(expected, timeout - (time.monotonic() - began), began_at)
         say(f"ready after {time.monotonic() - began:.0f} s")
 
-    def wait(self, expected, timeout):
-        """Follows the status until every replica has converged."""
-        watch = subprocess.Popen(
-            ["timeout", str(max(1, int(timeout))), "docker",
-             *self.loader_command("status", "--watch", "--output", "json")],
-            stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+    def wait(self, expected, timeout, began):
+        """Follows the status until every replica has converged, or a container has ended."""
+        watch = ["docker", *self.loader_command("status", "--watch", "--output", "json")]
+        ends = ["docker", "events", "--since", f"{began:.0f}", "--filter", "event=die",
+                "--filter", f"label={LABEL}={self.name}", "--format", "{{.Actor.Attributes.name}}"]
         told = ""
-        try:
-            for line in watch.stdout:
+        with Lines([watch, ends], timeout) as lines:
+            for source, line in lines:
+                if source is ends:
+                    # Those of the loader have names of Docker's.
+                    if line.startswith(self.container("")):
+                        last = docker("logs", "--tail", "5", line, stderr_too=True)
+                        raise SystemExit(f"cloud: {line} has ended:\n{last}")
+                    continue
                 lacking = self.lacking(json.loads(line), expected)
                 if not lacking:
                     return
@@ -190,9 +196,6 @@ class Cloud:
                 if summary != told:
                     say(f"waiting for {summary}")
                     told = summary
-        finally:
-            watch.terminate()
-            watch.wait()
         for name, reason in self.lacking(self.status(), expected):
             say(f"{name}: {reason}")
         raise SystemExit("cloud: not ready in time; see above, and `docker logs` of the containers")
@@ -218,25 +221,48 @@ class Cloud:
         The first new replica of a service does its schema steps; the data stays where it is.
         """
         self.load()
-        for service in self.services(profile):
-            count = service.get("replicas", 1)
-            for number in range(1, count + 1):
-                name = self.container(f"{service['name']}-{number}")
-                if self.image_of(name) == self.image(service["image"]):
+        services = self.services(profile)
+        for service in services:
+            for number in range(1, service.get("replicas", 1) + 1):
+                if self.is_of_release(service, number):
                     continue
-                docker("stop", "--time", "120", name)
-                docker("rm", name)
-                self.start_replica(service, number)
-                host = f"{service['name']}-{number}"
-                self.wait_for_host(host, timeout)
-                say(f"{host}: {self.image(service['image'])}")
+                # Those in its network end with it, and need the new one's.
+                guests = [guest for guest in services if guest.get("network_of") == service["name"]]
+                self.replace([service, *guests], number, timeout)
+        for service in services:
+            if service.get("finish_upgrade"):
+                self.finish_upgrade(service)
 
-    def wait_for_host(self, host, timeout):
-        self.loader("status", "--wait", "--host", host, "--timeout", f"{timeout:.0f}s")
+    def replace(self, services, number, timeout):
+        for service in reversed(services):
+            name = self.container(f"{service['name']}-{number}")
+            # Longer than any manifest's grace.
+            docker("stop", "--time", "330", name)
+            docker("rm", name)
+        for service in services:
+            self.start_replica(service, number)
+        for service in services:
+            host = f"{service['name']}-{number}"
+            self.loader("status", "--wait", "--host", host, "--timeout", f"{timeout:.0f}s")
+            say(f"{host}: {self.image(service['image'])}")
 
-    @staticmethod
-    def image_of(container):
-        return docker("container", "inspect", "--format", "{{.Config.Image}}", container, check=False)
+    def finish_upgrade(self, service):
+        """Does what the older release's replicas would not have borne."""
+        host = f"{service['name']}-finish-upgrade"
+        docker(
+            "run", "--rm", "--name", self.container(host), *self.labels(), "--hostname", host,
+            "--network", self.name, "--env", f"ETCSTACK_STORE={self.store}",
+            self.image(service["image"]), "--manifest", "/etc/etcstack/finish-upgrade.toml",
+        )  # fmt: skip
+        say(f"{service['name']}: the upgrade is finished")
+
+    def is_of_release(self, service, number):
+        """Whether a replica has the image of this release: two releases may share one."""
+        name = self.container(f"{service['name']}-{number}")
+        images = [["container", "--format", "{{.Image}}", name],
+                  ["image", "--format", "{{.Id}}", self.image(service["image"])]]  # fmt: skip
+        running, wanted = (docker(kind, "inspect", *rest) for kind, *rest in images)
+        return running == wanted
 
     def down(self):
         """Removes everything, and goes on where something cannot be removed."""
@@ -267,18 +293,18 @@ class Cloud:
         found = {name: self.value(f"general/{variable}") for name, variable in wanted.items()}
         return found | fixed
 
-    def client_command(self, kind, command, credentials):
+    def client_command(self, kind, command, credentials, image=None, mounts=()):
         arguments = ["docker", "run", *kind, *self.labels(), "--network", self.name]
-        arguments += ["--volume", f"{HERE}:/cloud:ro"]
+        arguments += ["--volume", f"{HERE}:/cloud:ro", *mounts]
         # By name only: the values stay off the command line.
         for name in credentials:
             arguments += ["--env", name]
-        return [*arguments, self.image("client"), *command]
+        return [*arguments, image or self.image("client"), *command]
 
-    def client(self, command, credentials=None, **options):
+    def client(self, command, credentials=None, image=None, mounts=(), **options):
         """Runs a command with the credentials of the cloud's administrator."""
         credentials = credentials or self.credentials()
-        command = self.client_command(["--rm", "--interactive"], command, credentials)
+        command = self.client_command(["--rm", "--interactive"], command, credentials, image, mounts)
         return subprocess.run(command, env=os.environ | credentials, **options)
 
     def start_client(self, command):
@@ -303,9 +329,8 @@ def parse():
     parser.add_argument("--release", default=os.environ.get("RELEASE", "2026.2"))
     parser.add_argument("--prefix", default=os.environ.get("PREFIX", "etcstack"), help="of the images")
     parser.add_argument(
-        "--data", nargs="+", default=[ROOT / "bootstrap-data", HERE / "data"],
-        help="what is loaded: later ones beside the first, or over it",
-    )  # fmt: skip
+        "--data", nargs="+", default=DATA, help="what is loaded: later ones beside the first, or over it"
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
     up = verbs.add_parser("up", help="start everything, and wait until it runs")
     up.add_argument("--profile", choices=["core", "full"], default="full")

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Uses a cloud that runs, and changes it while it does: `make cloud-test`.
 
-    tests/cloud/test.py [--profile core|full] [STEP...]
+    tests/cloud/test.py [--profile core|full] [--upgrade-from RELEASE] [STEP...]
 
-Prints a table of what was done, how long it took and what failed, and ends with 1 if anything did.
+With --upgrade-from there is no cloud yet: it is made of that release, used, and upgraded first. Prints a table of what was done, how long it took and what failed, and ends with 1 if anything did.
 """
 
 import argparse
@@ -13,13 +13,17 @@ import subprocess
 import sys
 import time
 import traceback
+from pathlib import Path
 from types import SimpleNamespace
 
-from cloud import Cloud
+from cloud import DATA, Cloud
 from docker import docker
 
 USES = ["token", "image", "network", "flavor", "server", "volume"]
-FULL_USES = ["stack", "objects", "zone"]
+FULL_USES = ["stack", "objects", "zone", "secret", "dashboard"]
+HERE = Path(__file__).resolve().parent
+# What the steps need and leave: the guest's disk, a screenshot.
+FOLDER = HERE.parent.parent / "target" / "cloud"
 
 
 class Failed(Exception):
@@ -29,17 +33,41 @@ class Failed(Exception):
 class Steps:
     """Each method is a step; its first line of documentation is what the table says."""
 
-    def __init__(self, cloud, profile):
+    def __init__(self, cloud, profile, newer=None):
         self.cloud = cloud
         self.profile = profile
+        self.newer = newer
 
-    def use(self, *steps):
+    def up(self):
+        """everything starts at once, from nothing"""
+        self.cloud.up(self.profile, 1800)
+
+    def upgrade(self):
+        """the images of the newer release, one replica after the other; requests go on"""
+        with Stream(self.cloud, "http://keystone:5000/v3/projects", tries=2) as stream:
+            self.newer.upgrade(self.profile, 600)
+        self.cloud = self.newer
+        return stream.none_failed()
+
+    def use(self, *steps, credentials=None):
         run = self.cloud.client(
             ["python3", "-W", "ignore", "/cloud/client/use.py", *steps],
+            credentials=credentials, mounts=["--volume", f"{FOLDER}:/guest:ro"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         if run.returncode != 0:
             raise Failed(run.stdout.strip()[-1500:] or f"exit code {run.returncode}")
+
+    def dashboard(self):
+        """somebody logs in to the dashboard with a browser, and finds the image"""
+        run = self.cloud.client(
+            ["python3", "/cloud/browser/dashboard.py", "http://horizon:8080", "cloud-test"],
+            image=f"{self.cloud.name}-browser", stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        if run.returncode != 0:
+            raise Failed(run.stderr.decode()[-1500:])
+        (FOLDER / "dashboard.png").write_bytes(run.stdout)
+        return "target/cloud/dashboard.png"
 
     # --- helpers -------------------------------------------------------------------
 
@@ -92,29 +120,25 @@ class Steps:
             self.delete(key)
             self.converged("nova")
 
-    def restart_in_turn(self):
-        """an immutable option restarts both keystones in turn; no request fails"""
-        hosts, moment = ["keystone-1", "keystone-2"], now()
+    def immutable_in_turn(self):
+        """an option that keystone reads at its start alone is followed in turn; no request fails"""
+        key = "controller/keystone/keystone.conf/token/expiration"
         with Stream(self.cloud, "http://keystone:5000/v3/projects") as stream:
-            self.put("controller/keystone/keystone.conf/DEFAULT/max_param_size", "65")
-            for host in hosts:
-                self.wait(
-                    f"{host} restarts",
-                    lambda host=host: "the daemon is started" in self.log_since(host, moment),
-                    seconds=180,
-                )
-            self.converged("keystone")
-        self.delete("controller/keystone/keystone.conf/DEFAULT/max_param_size")
-        self.converged("keystone")
-        if stream.failed or stream.asked < 50:
-            raise Failed(f"{stream.failed} of {stream.asked} requests failed; {stream.first}")
-        return f"{stream.asked} requests"
+            self.put(key, "7200")
+            try:
+                self.converged("keystone")
+                self.use("long_token")
+            finally:
+                self.delete(key)
+                self.converged("keystone")
+        return stream.none_failed()
 
     def wrong_value(self):
         """a value that ends the daemon is undone, and everything answers"""
         key = "controller/glance/glance-api.conf/glance_store/default_backend"
         before = self.cloud.value(key)
-        with Stream(self.cloud, "http://glance:9292/v2/images") as stream:
+        # On the way back the daemon is started anew, and whoever waits in its socket is reset.
+        with Stream(self.cloud, "http://glance:9292/v2/images", tries=2) as stream:
             self.put(key, "nowhere")
             bad = "_etcstack/bad/controller/glance"
             self.wait("the mark", lambda: self.cloud.value(bad), seconds=240)
@@ -122,9 +146,7 @@ class Steps:
         self.put(key, before)
         self.converged("glance")
         self.use("image")
-        if stream.failed or stream.asked < 20:
-            raise Failed(f"{stream.failed} of {stream.asked} requests failed; {stream.first}")
-        return f"{stream.asked} requests"
+        return stream.none_failed()
 
     def refused_value(self):
         """a value with an unknown variable is refused by name, and nothing moves"""
@@ -170,7 +192,7 @@ class Steps:
         try:
             end = time.monotonic() + 60
             while time.monotonic() < end:
-                self.use_with(password, "token", "flavor")
+                self.use("token", "flavor", credentials=password)
         finally:
             docker("start", name)
         self.wait("etcd", lambda: self.cloud.value("general/REGION"))
@@ -178,19 +200,13 @@ class Steps:
             raise Failed("nova-conductor was restarted")
         self.debug_without_restart()
 
-    def use_with(self, credentials, *steps):
-        self.cloud.client(
-            ["python3", "-W", "ignore", "/cloud/client/use.py", *steps],
-            credentials=credentials, check=True, stdout=subprocess.PIPE,
-        )  # fmt: skip
-
     def kept(self):
         """what was made before is still there"""
         self.use("kept")
 
 
 LIVE = [
-    "debug_without_restart", "restart_in_turn", "refused_value", "wrong_value", "rotate_password",
+    "debug_without_restart", "immutable_in_turn", "refused_value", "wrong_value", "rotate_password",
     "replica_killed", "etcd_away", "kept",
 ]  # fmt: skip
 
@@ -198,13 +214,15 @@ LIVE = [
 class Stream:
     """Requests to a URL for as long as the block takes."""
 
-    def __init__(self, cloud, url):
-        self.cloud, self.url = cloud, url
+    def __init__(self, cloud, url, tries=1):
+        self.cloud, self.url, self.tries = cloud, url, tries
         self.asked = self.failed = 0
-        self.first = ""
+        self.slowest = self.first = ""
 
     def __enter__(self):
-        self.name = self.cloud.start_client(["python3", "-W", "ignore", "/cloud/client/stream.py", self.url])
+        self.name = self.cloud.start_client(
+            ["python3", "-W", "ignore", "/cloud/client/stream.py", self.url, str(self.tries)]
+        )
         # Its log ends with the container, so that this ends as well if the requests never begin.
         follow = ["docker", "logs", "--follow", self.name]
         with subprocess.Popen(follow, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as log:
@@ -216,10 +234,32 @@ class Stream:
 
     def __exit__(self, *_):
         docker("stop", "--time", "60", self.name)
-        last = docker("logs", self.name).splitlines()[-1].split(None, 2)
-        self.asked, self.failed = int(last[0]), int(last[1])
-        self.first = last[2] if len(last) > 2 else ""
+        last = docker("logs", self.name).splitlines()[-1].split(None, 3)
+        self.asked, self.failed, self.slowest = int(last[0]), int(last[1]), last[2]
+        self.first = last[3] if len(last) > 3 else ""
         docker("rm", self.name)
+
+    def none_failed(self):
+        """A note of them, unless one failed."""
+        if self.failed or self.asked < 20:
+            raise Failed(f"{self.failed} of {self.asked} requests failed; {self.first}")
+        return f"{self.asked} requests, none failed, the slowest {self.slowest} s"
+
+
+def prepare(cloud, profile):
+    """Builds what the steps use besides the cloud's own images."""
+    base = os.environ.get("BASE_IMAGE") or "debian:trixie-slim"
+    for name in ["guest", *(["browser"] if profile == "full" else [])]:
+        image = f"{cloud.name}-{name}"
+        print(f"cloud-test: building {image} …", file=sys.stderr, flush=True)
+        docker("build", "--quiet", "--network", "host", "--tag", image,
+               "--build-arg", f"BASE_IMAGE={base}", str(HERE / name),
+               env=os.environ | {"DOCKER_BUILDKIT": "0"})  # fmt: skip
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    # It has no program, only the disk.
+    container = docker("create", f"{cloud.name}-guest", "none")
+    docker("cp", f"{container}:/guest.qcow2", str(FOLDER))
+    docker("rm", container)
 
 
 def now():
@@ -231,18 +271,27 @@ def main():
     parser.add_argument("--name", default="etcstack-cloud")
     parser.add_argument("--release", default=os.environ.get("RELEASE", "2026.2"))
     parser.add_argument("--profile", choices=["core", "full"], default="full")
+    parser.add_argument("--upgrade-from", metavar="RELEASE", help="make a cloud of it, and upgrade it")
     parser.add_argument("steps", nargs="*", help="only these")
     arguments = parser.parse_args()
-    cloud = Cloud(SimpleNamespace(
-        name=arguments.name, release=arguments.release,
-        prefix=os.environ.get("PREFIX", "etcstack"), data=[],
-    ))  # fmt: skip
-    steps = Steps(cloud, arguments.profile)
+    prefix = os.environ.get("PREFIX", "etcstack")
+    cloud, older = (
+        Cloud(SimpleNamespace(name=arguments.name, release=release, prefix=prefix, data=DATA))
+        for release in [arguments.release, arguments.upgrade_from]
+    )
+    prepare(cloud, arguments.profile)
     uses = USES + (FULL_USES if arguments.profile == "full" else [])
+    names = arguments.steps or uses + LIVE
+    steps = Steps(cloud, arguments.profile)
+    if arguments.upgrade_from:
+        names = ["up", *uses, "upgrade", "kept", *names]
+        steps = Steps(older, arguments.profile, newer=cloud)
     rows = []
-    for name in arguments.steps or uses + LIVE:
+    for name in names:
         began, note, failure = time.monotonic(), "", ""
         method = getattr(steps, name, None)
+        if any(row[0] in ("up", "upgrade") and row[2] for row in rows):
+            break  # what is there is not what is to be tested
         print(f"cloud-test: {name} …", file=sys.stderr, flush=True)
         try:
             note = (method() if method else steps.use(name)) or ""

@@ -12,7 +12,8 @@ import time
 import openstack
 
 NAME = "cloud-test"
-SIZE = 8 << 20
+# The disk of a guest that says on its console what it has found.
+DISK = "/guest/guest.qcow2"
 
 
 def until(what, check, seconds=180):
@@ -32,12 +33,21 @@ def token(cloud):
     assert {"keystone", "glance", "nova", "neutron", "placement"} <= names, names
 
 
+def long_token(cloud):
+    """Both replicas give tokens that last two hours: each time a new connection asks."""
+    for _ in range(6):
+        auth = openstack.connect().session.auth.get_access(cloud.session)
+        lasts = (auth.expires - auth.issued).total_seconds()
+        assert lasts == 7200, f"a token lasts {lasts} s"
+
+
 def image(cloud):
     if found := cloud.image.find_image(NAME):
         cloud.image.delete_image(found)
-    data = os.urandom(SIZE)
+    with open(DISK, "rb") as file:
+        data = file.read()
     made = cloud.image.create_image(
-        name=NAME, data=data, disk_format="raw", container_format="bare", validate_checksum=True
+        name=NAME, data=data, disk_format="qcow2", container_format="bare", validate_checksum=True
     )
     # Several times: each replica has to have it.
     for _ in range(4):
@@ -65,11 +75,11 @@ def network(cloud):
 
 def flavor(cloud):
     if cloud.compute.find_flavor(NAME) is None:
-        cloud.compute.create_flavor(name=NAME, ram=64, vcpus=1, disk=1)
+        cloud.compute.create_flavor(name=NAME, ram=192, vcpus=1, disk=1)
 
 
 def server(cloud):
-    """A server comes to be ACTIVE, and its port as well."""
+    """A server comes to be ACTIVE, and its guest gets an address and its metadata."""
     compute = cloud.compute
     until("a compute host", lambda: [h for h in compute.hypervisors() if h.state == "up"])
     for old in compute.servers(name=NAME):
@@ -87,6 +97,15 @@ def server(cloud):
     assert ports, "no port"
     address = made.addresses[NAME][0]["addr"]
     assert address.startswith("10.77.0."), address
+
+    def console():
+        lines = compute.get_server_console_output(made)["output"].splitlines()
+        return [line for line in lines if line.startswith("guest:")]
+
+    # Without KVM a guest needs a minute to boot.
+    until("the guest", lambda: any("ready" in line for line in console()), seconds=600)
+    said = "\n".join(console())
+    assert f"address {address}/24" in said and f"metadata says {NAME}" in said, said
 
 
 def volume(cloud):
@@ -147,6 +166,15 @@ def zone(cloud):
     until("the zone is active", lambda: dns.get_zone(made.id).status == "ACTIVE")
 
 
+def secret(cloud):
+    """A secret is kept by barbican and comes back."""
+    manager = cloud.key_manager
+    made = manager.create_secret(name=NAME, payload="not for everybody", payload_content_type="text/plain")
+    got = manager.get_secret(made.secret_id)
+    assert got.payload == "not for everybody", "another secret"
+    manager.delete_secret(made.secret_id)
+
+
 def kept(cloud):
     """What the other steps have made is still there."""
     assert cloud.image.find_image(NAME), "no image"
@@ -156,7 +184,7 @@ def kept(cloud):
 
 STEPS = {
     step.__name__: step
-    for step in [token, image, network, flavor, server, volume, stack, objects, zone, kept]
+    for step in [token, long_token, image, network, flavor, server, volume, stack, objects, zone, secret, kept]
 }
 
 if __name__ == "__main__":
