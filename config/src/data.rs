@@ -13,12 +13,14 @@
 //! `catalog` and the file `validate.toml` beside the roles, which `validate` reads.
 
 mod check;
+mod listing;
 mod marks;
 mod together;
 
 pub mod write;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 use crate::binary;
@@ -250,64 +252,17 @@ impl Data {
         }
         let key = key.to_string();
         let place = marks.key();
-        match self.found.get(&key) {
-            None => {
-                self.found.insert(key.clone(), Datum { value: value.to_owned(), place });
-                self.marks.insert(key, marks);
+        match self.found.entry(key) {
+            Entry::Vacant(entry) => {
+                self.marks.insert(entry.key().clone(), marks);
+                entry.insert(Datum { value: value.to_owned(), place });
             }
-            Some(earlier) if earlier.value == value => {}
-            Some(earlier) => {
-                let first = earlier.place.clone();
-                let key = key.escape_debug();
+            Entry::Occupied(earlier) if earlier.get().value == value => {}
+            Entry::Occupied(earlier) => {
+                let first = earlier.get().place.clone();
+                let key = earlier.key().escape_debug();
                 let message = format!("{key} has another value at {first}; keep one of the two");
                 self.fault(place, Code::Duplicate, message);
-            }
-        }
-    }
-
-    fn listing(&mut self, text: &str, path: &Path, general: bool) {
-        for (index, line) in text.split('\n').enumerate() {
-            let line = line.strip_suffix('\r').unwrap_or(line);
-            let blanks = line.chars().take_while(|c| c.is_whitespace()).count();
-            let place = Place::position(path, index + 1, blanks + 1);
-            let content = line.trim();
-            if content.is_empty() || content.starts_with('#') {
-                continue;
-            }
-            if index == 0 && content.starts_with('\u{feff}') {
-                let message = "the file starts with a byte order mark; save it without";
-                self.fault(place, Code::Syntax, message);
-                continue;
-            }
-            let Some((before, after)) = line.split_once('=') else {
-                let form = if general { "NAME=value" } else { "a whole key, then =value" };
-                let message = format!("there is no = in this line; write {form}");
-                self.fault(place, Code::Syntax, message);
-                continue;
-            };
-            let value = if before.ends_with([' ', '\t']) { after.trim() } else { after };
-            let key = before.trim();
-            let parsed = if general && !key.contains('/') {
-                Key::parse(&format!("{GENERAL}/{key}"))
-            } else {
-                Key::parse(key)
-            };
-            match parsed {
-                Ok(Key::System(_)) => {
-                    self.fault(place, Code::BadKey, SYSTEM_IS_NO_DATA);
-                }
-                Ok(parsed) => {
-                    let marks = listed(path, index + 1, line, &parsed, value);
-                    self.add(parsed, value, marks);
-                }
-                Err(error) => {
-                    // The line may be a part of a secret.
-                    let message = format!(
-                        "what stands before the = is not a key: {error} (a file two levels deep \
-                         is a listing of whole keys; an overlay stands at role/service/FILE)"
-                    );
-                    self.fault(place, Code::BadKey, message);
-                }
             }
         }
     }
@@ -368,30 +323,6 @@ impl Data {
 
 fn file_name(role: &str, service: &str, file: &[&str]) -> FileName {
     FileName { role: role.to_owned(), service: service.to_owned(), file: file.join("/") }
-}
-
-/// Where the parts of a line in a listing stand.
-fn listed(path: &Path, number: usize, line: &str, key: &Key, value: &str) -> Marks {
-    let column = |part: usize| 1 + line.get(..part).unwrap_or(line).chars().count();
-    let start = line.len() - line.trim_start().len();
-    let separator = line.find('=').unwrap_or(line.len());
-    let text = line.get(start..separator).unwrap_or_default().trim_end();
-    // The fourth part of a key with a section is the section, and the rest the option.
-    let slashes: Vec<_> = text.match_indices('/').map(|(at, _)| start + at + 1).collect();
-    let (section, name) = match (key, slashes.as_slice()) {
-        (Key::Option(_, OptionName { section: Some(_), .. }), [_, _, section, name, ..]) => {
-            (*section, *name)
-        }
-        (Key::Option(..), [_, _, name, ..]) => (*name, *name),
-        _ => (start, start),
-    };
-    let after = line.get(separator + 1..).unwrap_or_default();
-    let blanks = if after == value { 0 } else { after.len() - after.trim_start().len() };
-    let value_at = (number, column(separator + 1 + blanks));
-    let (section, name) = ((number, column(section)), (number, column(name)));
-    let mut marks = Marks::new(path, section, name, vec![value_at]);
-    marks.key = (number, column(start));
-    marks
 }
 
 #[cfg(test)]

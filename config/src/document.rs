@@ -193,7 +193,7 @@ impl<'a> Document<'a> {
                 let start = (index + 1 + more, line.column(self.grammar.part(line)));
                 (line.kind != Kind::Aside).then_some(start)
             };
-            let value = self.grammar.value(lines);
+            let value = self.grammar.value(lines).into_owned();
             let mut starts: Vec<_> = lines.iter().enumerate().filter_map(start).collect();
             // Line breaks may stand escaped, several lines in one.
             if let Some(last) = starts.last().copied() {

@@ -11,8 +11,10 @@
 //! In a role, a service, a file, a section and an option without a section, a slash is written
 //! `%2F` and a percent sign `%25`. The escapes are strict, so that one thing has one key.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use memchr::{memchr, memchr2};
 use thiserror::Error;
 
 use crate::variables::is_name;
@@ -93,7 +95,7 @@ pub enum KeyError {
 impl Key {
     /// Understands a key, without the store's prefix.
     pub fn parse(key: &str) -> Result<Self, KeyError> {
-        let (first, rest) = key.split_once('/').ok_or(KeyError::TooShort)?;
+        let (first, rest) = cut(key).ok_or(KeyError::TooShort)?;
         if first == GENERAL {
             return if is_name(rest) {
                 Ok(Self::Variable(rest.to_owned()))
@@ -107,8 +109,8 @@ impl Key {
         if first.starts_with('_') {
             return Err(KeyError::ReservedRole);
         }
-        let (service, rest) = rest.split_once('/').ok_or(KeyError::TooShort)?;
-        let (file, rest) = match rest.split_once('/') {
+        let (service, rest) = cut(rest).ok_or(KeyError::TooShort)?;
+        let (file, rest) = match cut(rest) {
             Some((file, rest)) => (file, Some(rest)),
             None => (rest, None),
         };
@@ -124,7 +126,7 @@ impl Key {
         let Some(rest) = rest else {
             return Ok(Self::File(name));
         };
-        let option = match rest.split_once('/') {
+        let option = match cut(rest) {
             None => OptionName { section: None, option: unescape("option", rest)? },
             Some((_, "")) => return Err(KeyError::Empty("option")),
             Some((section, option)) => OptionName {
@@ -134,6 +136,12 @@ impl Key {
         };
         Ok(Self::Option(name, option))
     }
+}
+
+/// What stands before the first slash, and behind it.
+fn cut(key: &str) -> Option<(&str, &str)> {
+    let (before, behind) = key.split_at_checked(memchr(b'/', key.as_bytes())?)?;
+    Some((before, behind.get(1..)?))
 }
 
 impl fmt::Display for Key {
@@ -169,13 +177,20 @@ pub fn variable_key(name: &str) -> String {
 }
 
 /// Writes a slash as `%2F` and a percent sign as `%25`.
-pub fn escape(part: &str) -> String {
-    part.replace('%', "%25").replace('/', "%2F")
+pub fn escape(part: &str) -> Cow<'_, str> {
+    // Most parts hold neither.
+    if memchr2(b'%', b'/', part.as_bytes()).is_none() {
+        return part.into();
+    }
+    part.replace('%', "%25").replace('/', "%2F").into()
 }
 
 pub(crate) fn unescape(what: &'static str, part: &str) -> Result<String, KeyError> {
     if part.is_empty() {
         return Err(KeyError::Empty(what));
+    }
+    if memchr(b'%', part.as_bytes()).is_none() {
+        return Ok(part.to_owned());
     }
     let mut pieces = part.split('%');
     let mut out = pieces.next().unwrap_or_default().to_owned();
@@ -195,6 +210,10 @@ pub(crate) fn unescape(what: &'static str, part: &str) -> Result<String, KeyErro
 
 /// Roles, services and files become paths, and must not lead out of their folder.
 fn check_path_part(what: &'static str, part: &str) -> Result<(), KeyError> {
+    // Most are plain names.
+    if part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+        return Ok(());
+    }
     let leads_out = part.starts_with('/') || part.split('/').any(|p| matches!(p, "" | "." | ".."));
     // The agent's own files beside a file are named with it.
     if leads_out || part.contains(".etcstack-") || part.chars().any(char::is_control) {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use memchr::memchr2;
+
 use crate::binary;
 use crate::dialect::Dialect;
 use crate::document::{Document, Edit, Grammar, Unwritable, Value, check_number, split_values};
@@ -196,6 +198,12 @@ fn values(
     grammar: &dyn Grammar,
     scope: &Scope,
 ) -> Result<(Vec<Value>, Vec<String>), String> {
+    if memchr2(b'$', b'\n', text.as_bytes()).is_none() {
+        // The most usual.
+        let filled = grammar.fill_plain(text)?;
+        let value = Value::from_lines(grammar, [filled]).map_err(|error| unwritable(error, &[]))?;
+        return Ok((vec![value], Vec::new()));
+    }
     let split = split_values(text);
     check_number(grammar, split.len())?;
     let mut used = Vec::new();

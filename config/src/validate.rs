@@ -7,6 +7,7 @@ mod dialects;
 mod finding;
 mod folders;
 mod forms;
+mod layers;
 mod names;
 mod nearest;
 mod options;
@@ -125,6 +126,7 @@ pub fn validate(data: Data, settings: &Settings) -> Vec<Finding> {
     secrets::check(&entries, settings, &mut findings);
     folders::check(&entries, settings, &mut findings);
     forms::check(&entries, &dialects, &mut findings);
+    layers::check(&entries, &mut findings);
     dialects::check(&entries, &dialects, &patterns, &mut findings);
     if let Some(catalogs) = &settings.catalogs {
         options::check(&entries, &scope, catalogs, &mut findings);

@@ -92,10 +92,13 @@ impl Plan {
     pub(crate) fn new(data: &Data, world: &World, rules: impl Into<Rules>) -> Self {
         let Rules { overwrite, adopt } = rules.into();
         let mut plan = Self::default();
-        let loaded = world.loaded();
-        let spelled = plan.other_spellings(data, world, overwrite);
+        let listed = world.listed();
+        let is_loaded =
+            |key: &str, found: &[u8]| listed.contains(key) && !world.is_only_planned(key, found);
+        let besides = world.besides(data);
+        let spelled = plan.other_spellings(data, world, &besides, overwrite);
         // Those that a load answers for afterwards.
-        let mut ours = BTreeSet::new();
+        let mut ours = Vec::new();
         for (key, value) in data {
             if spelled.contains(key) {
                 continue;
@@ -108,14 +111,14 @@ impl Plan {
                         plan.found.insert(key.clone());
                     }
                     // What no load has written, no load deletes.
-                    if !adopt && !loaded.contains(&**key) {
+                    if !adopt && !is_loaded(key, found) {
                         continue;
                     }
                 }
                 Some(found) if overwrite || world.is_ours(key, found) => {
                     plan.changed.insert(key.clone());
                 }
-                Some(_) if loaded.contains(&**key) => {
+                Some(found) if is_loaded(key, found) => {
                     plan.drift.insert(key.clone(), Drift::Changed);
                 }
                 Some(_) => {
@@ -123,35 +126,38 @@ impl Plan {
                     continue;
                 }
             }
-            ours.insert(key.clone());
+            ours.push(key.clone());
         }
-        for (key, found) in world.entries {
-            if is_record(key) || data.contains_key(key) || plan.is_told(key) {
+        for (key, found) in besides {
+            if plan.is_told(key) {
                 continue;
             }
-            if !loaded.contains(&**key) {
+            if !is_loaded(key, found) {
                 plan.by_hand.insert(key.clone());
             } else if overwrite || world.is_ours(key, found) {
                 plan.deleted.insert(key.clone());
             } else {
                 plan.drift.insert(key.clone(), Drift::Dropped);
                 // It stays in its list, so that it is told of until somebody decides.
-                ours.insert(key.clone());
+                ours.push(key.clone());
             }
         }
-        plan.lists = lists::changes(world.lists.clone(), ours.into_iter());
+        plan.lists = lists::changes(&world.lists, ours);
         plan
     }
 
     /// Keys that a hand put in another spelling than the data's: agents refuse two of one option.
     /// Gives the keys of the data that have to stay away for them.
-    fn other_spellings(&mut self, data: &Data, world: &World, overwrite: bool) -> BTreeSet<String> {
+    fn other_spellings(
+        &mut self,
+        data: &Data,
+        world: &World,
+        besides: &[(&String, &Vec<u8>)],
+        overwrite: bool,
+    ) -> BTreeSet<String> {
         let mut away = BTreeSet::new();
         let dialects = dialects::of_data(data);
-        for (key, found) in world.entries {
-            if is_record(key) || data.contains_key(key) {
-                continue;
-            }
+        for &(key, found) in besides {
             let normal = normal_key(key, &dialects);
             let Some(value) = data.get(&normal) else { continue };
             if overwrite || found == value.as_bytes() || world.is_ours(key, found) {

@@ -14,17 +14,8 @@ set -euo pipefail
 say() { printf 'judges: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-if [[ -n ${ETCSTACK_CACHE:-} ]]; then
-    cache=$ETCSTACK_CACHE
-elif [[ -n ${XDG_CACHE_HOME:-} ]]; then
-    cache=$XDG_CACHE_HOME/etcstack
-elif [[ -n ${HOME:-} ]]; then
-    cache=$HOME/.cache/etcstack
-else
-    die "set ETCSTACK_CACHE: there is no HOME to keep the judges in"
-fi
-mkdir -p -- "$cache" || die "cannot create $cache"
-cache=$(cd -- "$cache" && pwd)
+# shellcheck source=tests/cache.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/../cache.sh"
 folder=$cache/judges-$(. /etc/os-release && printf '%s-%s' "$ID" "${VERSION_ID:-x}")
 
 if [[ -e $folder/.complete ]]; then

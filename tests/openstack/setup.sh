@@ -43,17 +43,8 @@ fi
 
 # --- where -------------------------------------------------------------------
 
-if [[ -n ${ETCSTACK_CACHE:-} ]]; then
-    cache=$ETCSTACK_CACHE
-elif [[ -n ${XDG_CACHE_HOME:-} ]]; then
-    cache=$XDG_CACHE_HOME/etcstack
-elif [[ -n ${HOME:-} ]]; then
-    cache=$HOME/.cache/etcstack
-else
-    die "set ETCSTACK_CACHE: there is no HOME to keep the environment in"
-fi
-mkdir -p -- "$cache" || die "cannot create $cache"
-cache=$(cd -- "$cache" && pwd)
+# shellcheck source=tests/cache.sh
+. "$here/../cache.sh"
 
 key=$({
     cat -- "$requirements"

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{CatalogOption, Rules, UNKNOWN_TYPE};
+use super::option::UNKNOWN_TYPE;
+use super::{CatalogOption, Rules};
 use crate::effect::references;
 
 /// Longer defaults are left out, in bytes of JSON.

@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 
+use super::option::UNKNOWN_TYPE;
 use super::*;
 
 /// An option as the generator prints it.

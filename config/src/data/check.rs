@@ -1,5 +1,7 @@
 //! Keys as data spells them, and what can be wrong with one of them alone.
 
+use std::borrow::Cow;
+
 use super::LARGEST_VALUE;
 use crate::binary;
 use crate::dialect::Dialect;
@@ -73,12 +75,15 @@ pub(super) fn check(key: &Key, value: &str, dialects: &Dialects) -> Result<(), F
 
 /// A value with a number in the place of each variable, which every reader takes wherever it may
 /// stand. What the variables hold is checked when they are filled in.
-fn with_numbers(value: &str, dialect: Dialect) -> String {
+fn with_numbers(value: &str, dialect: Dialect) -> Cow<'_, str> {
+    if !value.contains('$') {
+        return value.into();
+    }
     let mut scope = Scope::default();
     let names = scope.needed([value]);
     scope.general = names.into_iter().map(|name| (name, "1".to_owned())).collect();
     match scope.pieces(value, dialect) {
         Ok(pieces) => pieces.into_iter().map(|piece| piece.text).collect(),
-        Err(_) => value.to_owned(),
+        Err(_) => value.into(),
     }
 }

@@ -1,6 +1,7 @@
 //! What is wrong with keys only together: agents would refuse it, whatever a manifest says.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::{Datum, Marks};
 use crate::dialect::Dialect;
@@ -151,20 +152,27 @@ impl Together<'_> {
     /// stays.
     fn spelled_twice(&mut self, options: &mut Vec<(OptionName, Said<'_>)>, grammar: &dyn Grammar) {
         let mut spelled = BTreeMap::new();
-        options.retain(|(name, said)| {
-            let section = name.section.as_deref();
-            let section = section.map(|section| grammar.normal_section(section).into_owned());
-            let option = grammar.normal_option(&name.option).into_owned();
-            let folded = grammar.is_also_read_in_lower_case().then(|| option.to_lowercase());
-            let same = (section, folded.unwrap_or_else(|| option.clone()));
-            let Some((first, key)) = spelled.get(&same) else {
-                spelled.insert(same, (option, said.key));
-                return true;
+        let mut firsts = Vec::with_capacity(options.len());
+        for (name, said) in &*options {
+            let section = name.section.as_deref().map(|section| grammar.normal_section(section));
+            let option = grammar.normal_option(&name.option);
+            let is_folded = grammar.is_also_read_in_lower_case();
+            let folded = if is_folded { option.to_lowercase().into() } else { option.clone() };
+            let is_first = match spelled.entry((section, folded)) {
+                Entry::Vacant(entry) => {
+                    entry.insert((option, said.key));
+                    true
+                }
+                Entry::Occupied(first) => {
+                    let (first, key) = first.get();
+                    self.alike(said.key, key, *first == option, grammar.reader());
+                    false
+                }
             };
-            let is_same = *first == option;
-            self.alike(said.key, key, is_same, grammar.reader());
-            false
-        });
+            firsts.push(is_first);
+        }
+        let mut firsts = firsts.into_iter();
+        options.retain(|_| firsts.next().unwrap_or(true));
     }
 
     fn alike(&mut self, key: &str, first: &str, is_same: bool, reader: &str) {

@@ -111,6 +111,12 @@ impl Grammar for Configparser {
         Ok(filled)
     }
 
+    fn fill_plain(&self, line: &str) -> Result<String, String> {
+        // Only of a whole value is it known what its percent signs are.
+        let pieces = [vec![Piece { text: line.to_owned(), variable: None }]];
+        Ok(self.fill(&pieces)?.into_iter().collect())
+    }
+
     fn push_text(
         &self,
         line: &mut String,

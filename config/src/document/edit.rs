@@ -8,6 +8,8 @@ mod written;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use memchr::memchr;
+
 use super::{Document, Kind, Line, Unwritable, Value};
 use alike::Alike;
 use survey::{Found, Survey};
@@ -206,6 +208,9 @@ impl<'a> Document<'a> {
     /// A carriage return alone that ends a line, and the line feed of a blank line that has come to
     /// stand behind it, would be one end.
     fn keep_ends_apart(&mut self) {
+        if memchr(b'\r', self.source.as_bytes()).is_none() {
+            return;
+        }
         let is_bare_feed = |line: &Line<'_>| line.text.is_empty() && line.end == "\n";
         let mut behind_is_feed = false;
         for line in self.lines.iter_mut().rev() {

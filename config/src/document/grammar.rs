@@ -89,14 +89,17 @@ pub trait Grammar: Sync + fmt::Debug {
 
     /// What the reader makes of the lines of one option: the first one of kind
     /// `Option`, the others of kind `Continuation` or `Aside`.
-    fn value(&self, lines: &[Line<'_>]) -> String {
+    fn value<'l>(&self, lines: &'l [Line<'_>]) -> Cow<'l, str> {
+        if let [line] = lines {
+            return self.part(line).into();
+        }
         let mut value = String::new();
         let said = lines.iter().filter(|line| line.kind != Kind::Aside);
         for (index, line) in said.enumerate() {
             value.push_str(if index > 0 { "\n" } else { "" });
             value.push_str(self.part(line));
         }
-        value
+        value.into()
     }
 
     /// The part of an option's line that is the value, or of the value, blanks and quotes aside.
@@ -168,6 +171,13 @@ pub trait Grammar: Sync + fmt::Debug {
     /// the text.
     fn fill(&self, lines: &[Vec<Piece>]) -> Result<Vec<String>, String> {
         fill_each(self, lines)
+    }
+
+    /// The same for a value of one line that refers to no variable, as nearly all do.
+    fn fill_plain(&self, line: &str) -> Result<String, String> {
+        let mut filled = String::with_capacity(line.len());
+        self.push_text(&mut filled, line, None)?;
+        Ok(filled)
     }
 
     /// Appends a part of the value's own text. `variable` is the name of the one whose text stands

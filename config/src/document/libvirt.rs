@@ -4,6 +4,7 @@
 
 mod scan;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::value::split_lines;
@@ -48,10 +49,10 @@ impl Grammar for Libvirt {
     }
 
     /// As it stands in the file, without the blanks around its lines and what follows it.
-    fn value(&self, lines: &[Line<'_>]) -> String {
+    fn value<'l>(&self, lines: &'l [Line<'_>]) -> Cow<'l, str> {
         let (text, value) = joined(lines);
         let lines = text[value].split('\n').map(|line| self.strip(line));
-        lines.collect::<Vec<_>>().join("\n")
+        lines.collect::<Vec<_>>().join("\n").into()
     }
 
     fn behind<'l>(&self, lines: &'l [Line<'_>]) -> &'l str {

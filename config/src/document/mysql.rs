@@ -86,14 +86,14 @@ impl Grammar for Mysql {
         text.trim_matches([' ', '\t'])
     }
 
-    fn value(&self, lines: &[Line<'_>]) -> String {
-        let Some(line) = lines.first() else { return String::new() };
+    fn value<'l>(&self, lines: &'l [Line<'_>]) -> Cow<'l, str> {
+        let Some(line) = lines.first() else { return Cow::default() };
         match line.kind {
             // Without a separator.
-            Kind::Option { name, value } if value.0 == name.1 => String::new(),
+            Kind::Option { name, value } if value.0 == name.1 => Cow::default(),
             _ => match unescape(unquote(line.value())) {
-                value if value.is_empty() => EMPTY.to_owned(),
-                value => value,
+                value if value.is_empty() => EMPTY.into(),
+                value => value.into(),
             },
         }
     }

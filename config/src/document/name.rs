@@ -2,9 +2,17 @@
 
 use super::value::strip;
 
+/// Whether a name is like nearly all of them, in which no reader sees anything else.
+fn is_usual(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
 /// Checks that a section can stand between brackets. `shown` is how a message names the characters
 /// that it must not hold.
 pub(super) fn check_section(section: &str, bad: &[char], shown: &str) -> Result<(), String> {
+    if is_usual(section) {
+        return Ok(());
+    }
     let name = section.escape_debug();
     if section.chars().any(|c| c.is_control() || bad.contains(&c)) {
         return Err(format!(
@@ -19,6 +27,9 @@ pub(super) fn check_section(section: &str, bad: &[char], shown: &str) -> Result<
 
 /// Checks that an option can stand before `=` or `:`.
 pub(super) fn check_option(option: &str) -> Result<(), String> {
+    if is_usual(option) {
+        return Ok(());
+    }
     let name = option.escape_debug();
     if option.chars().any(|c| c.is_control() || matches!(c, '=' | ':')) {
         return Err(format!(

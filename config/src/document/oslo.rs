@@ -107,6 +107,12 @@ fn lines(text: &str) -> (Vec<Line<'_>>, Vec<SyntaxError>) {
     let mut errors = Vec::new();
     let mut lines = Vec::with_capacity(usual_lines(text));
     for (index, (text, end)) in split_lines(text).enumerate() {
+        if let Some(b'#' | b';') = text.as_bytes().first() {
+            // Nearly all lines of a default file, which this is to pass over quickly.
+            reader.option = false;
+            lines.push(Line { text: text.into(), end, kind: Kind::Comment });
+            continue;
+        }
         let kind = reader.kind(text, index == 0).unwrap_or_else(|(column, message)| {
             errors.push(SyntaxError { line: index + 1, column, message });
             Kind::Comment
@@ -125,11 +131,8 @@ struct Reader {
 }
 
 impl Reader {
+    /// What a line is that is no comment.
     fn kind(&mut self, text: &str, first: bool) -> Result<Kind, (usize, &'static str)> {
-        // Nearly all lines of a default file, which this is to pass over quickly.
-        if let Some(b'#' | b';') = text.as_bytes().first() {
-            return Ok(Kind::Comment);
-        }
         let line = strip_end(text);
         if first && line.starts_with('\u{feff}') {
             return Err((

@@ -87,12 +87,12 @@ impl Grammar for Rsync {
         text.trim_matches(is_space)
     }
 
-    fn value(&self, lines: &[Line<'_>]) -> String {
+    fn value<'l>(&self, lines: &'l [Line<'_>]) -> Cow<'l, str> {
         let mut value = Joined::default();
         for line in lines {
             value.push(line.value());
         }
-        value.text[..value.end].to_owned()
+        value.text[..value.end].to_owned().into()
     }
 
     fn check_value(&self, lines: &[String]) -> Result<(), Unwritable> {

@@ -1,6 +1,6 @@
 //! One value of an option: from what a key holds to the lines of a file.
 
-use memchr::memchr2;
+use memchr::{memchr2, memchr2_iter};
 use thiserror::Error;
 
 use super::Grammar;
@@ -81,7 +81,7 @@ impl Value {
 /// value, or lose something, and none holds a line break.
 pub(super) fn check_indented(lines: &[String], reader: &'static str) -> Result<(), Unwritable> {
     let continuation = lines.get(1..).unwrap_or_default();
-    if lines.iter().any(|line| line.contains(['\r', '\n'])) {
+    if lines.iter().any(|line| memchr2(b'\r', b'\n', line.as_bytes()).is_some()) {
         return Err(Unwritable::CarriageReturn(reader));
     }
     if continuation.iter().any(|line| strip(line).is_empty()) {
@@ -172,20 +172,25 @@ pub(super) fn usual_lines(text: &str) -> usize {
 
 /// Python's universal newlines: `\n`, `\r\n` and a bare `\r` each end a line.
 pub(super) fn split_lines(text: &str) -> impl Iterator<Item = (&str, &'static str)> {
-    let mut rest = text;
+    let bytes = text.as_bytes();
+    let mut breaks = memchr2_iter(b'\n', b'\r', bytes);
+    let mut start = 0;
     std::iter::from_fn(move || {
-        if rest.is_empty() {
+        if start == bytes.len() {
             return None;
         }
-        let length = memchr2(b'\n', b'\r', rest.as_bytes()).unwrap_or(rest.len());
-        let (line, after) = rest.split_at(length);
-        let end = match after.as_bytes() {
-            [b'\n', ..] => "\n",
-            [b'\r', b'\n', ..] => "\r\n",
-            [b'\r', ..] => "\r",
-            _ => "",
+        let stop = breaks.next().unwrap_or(bytes.len());
+        let end = match bytes.get(stop) {
+            Some(b'\n') => "\n",
+            Some(_) if bytes.get(stop + 1) == Some(&b'\n') => {
+                breaks.next();
+                "\r\n"
+            }
+            Some(_) => "\r",
+            None => "",
         };
-        rest = &after[end.len()..];
+        let line = &text[start..stop];
+        start = stop + end.len();
         Some((line, end))
     })
 }
@@ -200,6 +205,13 @@ pub(super) fn split_at_newlines(text: &str) -> impl Iterator<Item = (&str, &'sta
 
 /// Python's `str.strip()`.
 pub(super) fn strip(text: &str) -> &str {
+    // Most texts have nothing around them.
+    if let ([first, ..], [.., last]) = (text.as_bytes(), text.as_bytes())
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+    {
+        return text;
+    }
     text.trim_matches(is_space)
 }
 

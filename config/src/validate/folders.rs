@@ -33,7 +33,7 @@ pub(super) fn check(entries: &[Entry<'_>], settings: &Settings, findings: &mut V
 }
 
 /// The role itself, whose layers have other names by design: those of racks, of hosts.
-fn base(role: &str) -> &str {
+pub(super) fn base(role: &str) -> &str {
     role.split('@').next().unwrap_or(role)
 }
 

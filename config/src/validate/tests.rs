@@ -100,3 +100,28 @@ fn variables_that_tear_the_quotes_around_them() {
     assert_eq!(found("policy.yaml", "\"a\": \"$DOUBLE\"\n"), ["c:1:7"]);
     assert!(found("notes.txt", text).is_empty());
 }
+
+#[test]
+fn layers_that_spell_an_option_in_another_case() {
+    for (role, file, option, expected) in [
+        ("r@n1", "api-paste.ini", "Use", 1),
+        ("r@n1", "api-paste.ini", "use", 0),
+        ("other@n1", "api-paste.ini", "Use", 0),
+        ("r", "api-paste.ini", "Use", 1),
+        ("r@n1", "swift.conf", "Use", 1),
+        // Its reader tells them apart.
+        ("r@n1", "nova.conf", "Use", 0),
+    ] {
+        let mut data = Data::default();
+        data.add_key(&format!("r/s/{file}/app:a/use"), "egg:a");
+        data.add_key(&format!("{role}/s/{file}/app:a/{option}"), "egg:b");
+        let mut findings = validate(data, &Settings::default());
+        findings.retain(|finding| finding.code == Code::Duplicate);
+        assert_eq!(findings.len(), expected, "{role} {file} {option}: {findings:?}");
+        for finding in &findings {
+            assert_eq!(finding.severity, Severity::Error);
+            assert!(finding.message.contains(&format!("r/s/{file}/app:a/")), "{finding:?}");
+            assert!(finding.message.contains("in case only"), "{finding:?}");
+        }
+    }
+}

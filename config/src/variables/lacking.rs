@@ -14,7 +14,10 @@ impl Scope {
         &self,
         values: impl IntoIterator<Item = (&'a str, Dialect)>,
     ) -> BTreeSet<String> {
-        let values = values.into_iter().map(|(text, dialect)| (text, Syntax::of(dialect)));
+        let values = values
+            .into_iter()
+            .filter(|(text, _)| text.contains('$'))
+            .map(|(text, dialect)| (text, Syntax::of(dialect)));
         let mut search = Search {
             scope: self,
             left: values.map(|(text, syntax)| (text.to_owned(), syntax)).collect(),

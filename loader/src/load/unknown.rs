@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use etcstack_config::Entries;
-use etcstack_config::key::{Key, SYSTEM};
+use etcstack_config::key::{GENERAL, Key, SYSTEM};
 use etcstack_config::variables::Scope;
 
 use crate::dialects;
@@ -12,10 +12,14 @@ use crate::release::Data;
 
 /// Their names: only agents that have them in their environment can fill in what refers to them.
 pub(super) fn variables(data: &Data, plan: &Plan, entries: &Entries) -> BTreeSet<String> {
+    // Everything else refers to nothing, and nothing to it.
+    let counts = |key: &str, value: &[u8]| key.starts_with(GENERAL) || value.contains(&b'$');
     let stays = |key: &String| !key.starts_with(SYSTEM) && !plan.deleted.contains(key);
-    let found = entries.iter().filter(|(key, _)| stays(key) && !data.contains_key(*key));
+    let found = entries.iter().filter(|(key, value)| counts(key, value));
+    let found = found.filter(|(key, _)| stays(key) && !data.contains_key(*key));
     let found = found.filter_map(|(key, value)| Some((key, std::str::from_utf8(value).ok()?)));
-    let all = found.chain(data.iter().map(|(key, value)| (key, value.as_str())));
+    let ours = data.iter().filter(|(key, value)| counts(key, value.as_bytes()));
+    let all = found.chain(ours.map(|(key, value)| (key, value.as_str())));
     let dialects = dialects::of_data(data);
     let mut scope = Scope::default();
     let mut values = Vec::new();

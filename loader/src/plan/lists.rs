@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use etcstack_config::Entries;
-use etcstack_config::key::{GENERAL, Key, escape};
+use etcstack_config::key::{GENERAL, Key};
 use etcstack_store::Write;
 
 /// The folder of the lists.
@@ -32,23 +32,23 @@ pub(super) struct ListChange {
 }
 
 /// The services whose lists differ if these are the loaded keys afterwards.
-pub(super) fn changes(
-    mut before: BTreeMap<String, Lists>,
-    loaded: impl Iterator<Item = String>,
-) -> Vec<ListChange> {
-    let mut after: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+pub(super) fn changes(before: &BTreeMap<String, Lists>, loaded: Vec<String>) -> Vec<ListChange> {
+    let mut after: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for key in loaded {
-        after.entry(service_of(&key)).or_default().insert(key);
+        after.entry(service_of(&key).to_owned()).or_default().push(key);
     }
     for service in before.keys() {
         after.entry(service.clone()).or_default();
     }
     let mut changes = Vec::new();
     for (service, after) in after {
-        let Lists { stored, keys: before } = before.remove(&service).unwrap_or_default();
-        if before != after {
-            changes.push(ListChange { service, before, after, stored });
+        let after: BTreeSet<String> = after.into_iter().collect();
+        let found = before.get(&service);
+        if found.is_some_and(|found| found.keys == after) {
+            continue;
         }
+        let Lists { stored, keys: before } = found.cloned().unwrap_or_default();
+        changes.push(ListChange { service, before, after, stored });
     }
     changes
 }
@@ -89,13 +89,10 @@ impl ListChange {
 }
 
 /// What a key belongs to: `role/service`, or the variables.
-fn service_of(key: &str) -> String {
-    match Key::parse(key) {
-        Ok(Key::File(name) | Key::Option(name, _)) => {
-            format!("{}/{}", escape(&name.role), escape(&name.service))
-        }
-        _ => GENERAL.to_owned(),
-    }
+fn service_of(key: &str) -> &str {
+    let is_of_service = matches!(Key::parse(key), Ok(Key::File(_) | Key::Option(..)));
+    let end = key.match_indices('/').nth(1).filter(|_| is_of_service);
+    end.and_then(|(end, _)| key.get(..end)).unwrap_or(GENERAL)
 }
 
 /// The lists of each service. One that cannot be read counts as empty: its keys are then taken for
@@ -107,7 +104,9 @@ pub(super) fn read(entries: &Entries) -> BTreeMap<String, Lists> {
         let Some((service, _)) = list.rsplit_once('/') else { continue };
         let lists = services.entry(service.to_owned()).or_default();
         lists.stored.insert(key.clone());
-        lists.keys.extend(serde_json::from_slice::<Vec<String>>(value).unwrap_or_default());
+        let keys = serde_json::from_slice::<Vec<String>>(value).unwrap_or_default();
+        // All at once: they are in their order.
+        lists.keys.append(&mut keys.into_iter().collect());
     }
     services
 }

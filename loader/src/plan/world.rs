@@ -1,12 +1,13 @@
 //! The store as a load sees it, and which of its values are a load's own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use etcstack_config::Entries;
 use etcstack_config::key::SYSTEM;
 use etcstack_config::status::STATUS;
 use etcstack_store::{LOAD_MARK, View};
 
+use super::is_record;
 use super::lists::{self, LOADED, Lists};
 use crate::dialects::DIALECTS;
 use crate::history::{CURRENT, Entry, GENERATION, History, PENDING};
@@ -123,20 +124,29 @@ impl<'a> World<'a> {
         self.history.pending.values().find(same)
     }
 
-    /// All keys that loads have written and still answer for.
-    pub(super) fn loaded(&self) -> BTreeSet<&'a str> {
-        // The lists borrow from nobody; their keys in the store do.
-        let listed = self.lists.values().flat_map(|lists| &lists.keys);
-        let found = listed.filter_map(|key| self.entries.get_key_value(key));
-        found
-            .filter(|(key, value)| !self.is_only_planned(key, value))
-            .map(|(key, _)| &**key)
-            .collect()
+    /// What the store holds besides the system's records and the keys of the data.
+    pub(super) fn besides(&self, data: &Data) -> Vec<(&'a String, &'a Vec<u8>)> {
+        // Both are in the order of their keys.
+        let mut data = data.keys().peekable();
+        let is_besides = |(key, _): &(&'a String, &'a Vec<u8>)| {
+            while data.next_if(|wanted| wanted < key).is_some() {}
+            data.peek() != Some(key) && !is_record(key)
+        };
+        self.entries.iter().filter(is_besides).collect()
+    }
+
+    /// All keys of the lists: those that loads have written and still answer for, and those that
+    /// are [only planned](Self::is_only_planned).
+    pub(super) fn listed(&self) -> HashSet<&str> {
+        self.lists.values().flat_map(|lists| &lists.keys).map(String::as_str).collect()
     }
 
     /// Whether a key is in its list only since a load that has died was to write it, and a hand was
     /// faster.
-    fn is_only_planned(&self, key: &str, value: &[u8]) -> bool {
+    pub(super) fn is_only_planned(&self, key: &str, value: &[u8]) -> bool {
+        if self.pending.is_empty() {
+            return false;
+        }
         let in_no_release = match &self.base {
             Base::Known(data) => !data.contains_key(key),
             Base::None => !self.legacy,

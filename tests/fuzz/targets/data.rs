@@ -9,6 +9,7 @@ use etcstack_config::Entries;
 use etcstack_config::data::Data;
 use etcstack_config::data::write::{Layout, files};
 use etcstack_config::dialect::Dialect;
+use etcstack_config::dialects::Dialects;
 use etcstack_config::layers::ServiceConfig;
 use etcstack_config::render::{FileInputs, render};
 use etcstack_config::variables::{Scope, references};
@@ -38,7 +39,7 @@ fuzz_target!(|case: Case<'_>| {
         found.into_iter().map(|(key, datum)| (key, datum.value.into_bytes())).collect();
     let layout = if case.listings { Layout::Listings } else { Layout::Overlays };
     // It reads back by itself what it has written.
-    files(&entries, layout).expect("what was read can be written");
+    files(&entries, layout, &Dialects::default()).expect("what was read can be written");
     check_rendered(&entries);
 });
 

@@ -152,9 +152,14 @@ impl<'e> Survey<'e> {
 /// Whether a comment is a section's header that is commented out, a remark behind it or not. One that
 /// is indented is an example in the prose about an option, as nova's file has many.
 fn is_header(comment: &str) -> bool {
-    let text = comment.trim_start_matches(['#', ';']);
-    let text = text.strip_prefix(' ').unwrap_or(text);
-    let Some((_, rest)) = text.strip_prefix('[').and_then(|name| name.split_once(']')) else {
+    // Nearly no comment is, which is to be seen quickly.
+    let bytes = comment.as_bytes();
+    let marks = bytes.iter().take_while(|byte| matches!(byte, b'#' | b';')).count();
+    let start = marks + usize::from(bytes.get(marks) == Some(&b' '));
+    if bytes.get(start) != Some(&b'[') {
+        return false;
+    }
+    let Some((_, rest)) = comment.get(start..).and_then(|name| name.split_once(']')) else {
         return false;
     };
     let rest = rest.trim();

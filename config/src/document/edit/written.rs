@@ -16,30 +16,47 @@ impl<'a> Document<'a> {
         prefix: &str,
         suffix: &str,
     ) -> Result<Vec<Line<'a>>, Unwritable> {
-        let opening = self.grammar.opening();
         let own = if values.len() > 1 { new_prefix(option) } else { String::new() };
-        let normal = self.grammar.normal_option(option);
-        let mut lines = Vec::with_capacity(values.len());
+        let mut lines = Vec::new();
         for (index, value) in values.iter().enumerate() {
             let around = if index == 0 { (prefix, suffix) } else { (own.as_str(), "") };
-            let mut text = String::with_capacity(opening.len() + USUAL_LENGTH);
-            text.push_str(opening);
-            value.write(&mut text, self.grammar, around);
-            let (read, errors) = self.grammar.lines(&text);
-            let read = read.get(usize::from(!opening.is_empty())..).unwrap_or_default();
-            let [first, continuation @ ..] = read else { return Err(NOT_READ_BACK) };
-            let is_it =
-                first.option().is_some_and(|name| self.grammar.normal_option(name) == normal);
-            let is_one = continuation.iter().all(|line| line.kind == Kind::Continuation);
-            if let Some(error) = errors.first() {
-                return Err(Unwritable::Other(error.message));
+            let more = self.written_once(option, value, around)?;
+            if lines.is_empty() {
+                lines = more;
+            } else {
+                lines.extend(more);
             }
-            if !is_it || !is_one || !value.is(&self.grammar.value(read)) {
-                return Err(NOT_READ_BACK);
-            }
-            lines.extend(read.iter().map(|line| self.line(line.text.to_string(), line.kind)));
         }
         Ok(lines)
+    }
+
+    /// The lines of one value, behind what stands before it and before what follows.
+    fn written_once(
+        &self,
+        option: &str,
+        value: &Value,
+        around: (&str, &str),
+    ) -> Result<Vec<Line<'a>>, Unwritable> {
+        let opening = self.grammar.opening();
+        let mut text = String::with_capacity(opening.len() + USUAL_LENGTH);
+        text.push_str(opening);
+        value.write(&mut text, self.grammar, around);
+        let (mut read, errors) = self.grammar.lines(&text);
+        if let Some(error) = errors.first() {
+            return Err(Unwritable::Other(error.message));
+        }
+        if !opening.is_empty() {
+            read.drain(..1);
+        }
+        let [first, continuation @ ..] = read.as_slice() else { return Err(NOT_READ_BACK) };
+        let normal = self.grammar.normal_option(option);
+        let is_it = first.option().is_some_and(|name| self.grammar.normal_option(name) == normal);
+        let is_one = continuation.iter().all(|line| line.kind == Kind::Continuation);
+        if !is_it || !is_one || !value.is(&self.grammar.value(&read)) {
+            return Err(NOT_READ_BACK);
+        }
+        let own = |line: Line<'_>| self.line(line.text.into_owned(), line.kind);
+        Ok(read.into_iter().map(own).collect())
     }
 
     /// A new line that ends as the file's lines do.
