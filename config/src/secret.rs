@@ -50,14 +50,23 @@ fn is_account(OptionName { section, option }: &OptionName) -> bool {
     is_tempauth && (option.starts_with("user_") || option.starts_with("user64_"))
 }
 
+/// Whether an option's value holds a password besides what is none: that of an account, or of a pair.
+pub fn has_password(name: &OptionName) -> bool {
+    is_account(name) || is_pair(name)
+}
+
+/// `user:password`, as for Galera's transfers of its state.
+fn is_pair(name: &OptionName) -> bool {
+    name.option.contains("sst_auth")
+}
+
 /// What of a secret option's value is secret: the password of an account, or of a pair
 /// `user:password`, where it is known to be one; else all of it.
 pub fn secret_of<'a>(name: &OptionName, value: &'a str) -> &'a str {
     if is_account(name) {
         return value.split_whitespace().next().unwrap_or_default();
     }
-    let is_pair = name.option.contains("sst_auth");
-    let password = value.split_once(':').filter(|_| is_pair).map(|(_, password)| password);
+    let password = value.split_once(':').filter(|_| is_pair(name)).map(|(_, password)| password);
     password.map_or(value, |password| password.trim_end_matches(['"', '\'']))
 }
 

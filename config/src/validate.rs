@@ -12,6 +12,7 @@ mod names;
 mod nearest;
 mod options;
 mod quotes;
+mod removed;
 mod secrets;
 mod sections;
 pub mod types;
@@ -24,6 +25,7 @@ use std::path::PathBuf;
 pub use finding::{Code, Finding, Severity};
 pub use names::Names;
 pub use nearest::{misspelt, nearest};
+pub use removed::Earlier;
 
 use crate::catalog::Catalog;
 use crate::data::{Data, Datum, Gathered, Marks};
@@ -37,8 +39,12 @@ use crate::variables::Scope;
 pub struct Settings {
     /// The catalogs of the services; `None` where there are none at all.
     pub catalogs: Option<Catalogs>,
+    /// Those of the releases before, the newest first.
+    pub earlier: Vec<Earlier>,
     /// The variables that the agents have in their environment.
     pub environment: Names,
+    /// The variables that are made in the store and never stand in the data, as secrets are.
+    pub generated: Names,
     /// The variables that somebody else than the data uses.
     pub used: Names,
     /// Warnings that are meant so: their kind, and the file below the data's directory.
@@ -129,7 +135,7 @@ pub fn validate(data: Data, settings: &Settings) -> Vec<Finding> {
     layers::check(&entries, &mut findings);
     dialects::check(&entries, &dialects, &patterns, &mut findings);
     if let Some(catalogs) = &settings.catalogs {
-        options::check(&entries, &scope, catalogs, &mut findings);
+        options::check(&entries, &scope, catalogs, &settings.earlier, &mut findings);
     }
     findings.retain(|finding| !settings.accepts(finding));
     findings.sort();

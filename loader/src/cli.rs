@@ -99,12 +99,14 @@ pub(crate) enum Command {
     #[command(after_long_help = CATALOG_HELP)]
     Catalog(CatalogArgs),
     /// Writes the manual pages of all commands
+    #[command(after_long_help = MAN_HELP)]
     Man {
         /// The directory to write them to
         #[arg(default_value = ".")]
         dir: PathBuf,
     },
     /// Prints completions for a shell
+    #[command(after_long_help = COMPLETIONS_HELP)]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -117,6 +119,21 @@ ETCDCTL_ENDPOINTS, ETCDCTL_CACERT, ETCDCTL_CERT and ETCDCTL_KEY, ETCDCTL_USER an
 The agent does not take them.
 
 Colour is used on a terminal, unless NO_COLOR is set.";
+
+const MAN_HELP: &str = "\
+Exit codes: 0 done, 64 wrong usage, 73 the directory cannot be written.
+
+Examples:
+  etcstack-loader man /usr/local/share/man/man1
+  etcstack-loader man /tmp/man && man -l /tmp/man/etcstack-loader-plan.1";
+
+const COMPLETIONS_HELP: &str = "\
+Exit codes: 0 done, 64 wrong usage, 74 the result cannot be printed.
+
+Examples:
+  source <(etcstack-loader completions bash)
+  etcstack-loader completions zsh > \"${fpath[1]}/_etcstack-loader\"
+  etcstack-loader completions fish > ~/.config/fish/completions/etcstack-loader.fish";
 
 const CATALOG_HELP: &str = "\
 The catalog says of each option of a service which type it has, whether a running daemon takes a

@@ -10,6 +10,7 @@ use etcstack_config::Entries;
 use etcstack_config::key::{GENERAL, Key};
 
 use crate::dialects::DIALECTS;
+use crate::said::VARIABLES;
 
 /// What may become of a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -90,6 +91,9 @@ fn place(key: &str) -> (String, String, bool) {
         }
         Ok(Key::System(_)) if key == DIALECTS => {
             (DIALECTS.to_owned(), "(dialects)".to_owned(), false)
+        }
+        Ok(Key::System(_)) if key == VARIABLES => {
+            (VARIABLES.to_owned(), "(variables)".to_owned(), false)
         }
         // No key of ours: nobody knows what it holds.
         _ => ("(other keys)".to_owned(), key.to_owned(), true),

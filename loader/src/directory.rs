@@ -9,6 +9,8 @@ use etcstack_config::problem::{Place, Problem, Problems};
 use etcstack_store::{StoreError, finish_data, gather_data};
 use thiserror::Error;
 
+use crate::said;
+
 /// How many folders data stands below its directory.
 const DEEPEST: usize = 3;
 
@@ -64,7 +66,13 @@ pub(crate) fn read(dir: &Path) -> Result<BTreeMap<String, Datum>, DataError> {
     if let Some(problem) = elsewhere(dir, &data) {
         return Err(DataError::Elsewhere(problem));
     }
-    finish_data(data).map_err(|problems| DataError::Mistakes { dir: dir.to_owned(), problems })
+    let mistakes = |problems| DataError::Mistakes { dir: dir.to_owned(), problems };
+    let mut data = finish_data(data).map_err(mistakes)?;
+    // Without any data there is nothing to say something of.
+    if !data.is_empty() {
+        data.extend(said::record(dir).map_err(mistakes)?);
+    }
+    Ok(data)
 }
 
 /// Says which directory is probably meant, where this one is above it or in it. What is in it would be

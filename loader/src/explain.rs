@@ -31,6 +31,7 @@ use crate::dialects::{self, DIALECTS};
 use crate::history::{self, CURRENT, History, PENDING};
 use crate::near;
 use crate::run::{self, Done, Failure};
+use crate::said::{Said, VARIABLES};
 use crate::secrets::merged;
 use crate::stored::data_of;
 use crate::validate::settings::{self, Against};
@@ -102,7 +103,8 @@ pub(crate) fn run(args: &ExplainArgs) -> ExitCode {
 }
 
 async fn explain(args: &ExplainArgs) -> Result<Done, ExplainError> {
-    let (settings, against) = settings::read(&args.data.sources()).map_err(ExplainError::File)?;
+    let (mut settings, against) =
+        settings::read(&args.data.sources()).map_err(ExplainError::File)?;
     let parse = |key: &str| {
         Key::parse(key).map_err(|reason| ExplainError::NotAKey { key: args.key.clone(), reason })
     };
@@ -111,6 +113,7 @@ async fn explain(args: &ExplainArgs) -> Result<Done, ExplainError> {
     }
     let store = args.common.store.open()?;
     let read = read(&store, args.common.start_timeout).await?;
+    settings.environment.extend(Said::of_entries(&read.snapshot.entries).environment);
     let key = normal_key(&args.key, &dialects::of_entries(&read.snapshot.entries));
     let parsed = parse(&key)?;
     let question = Question { args, key, parsed, settings, against };
@@ -193,7 +196,7 @@ impl Question<'_> {
 async fn read(store: &Store, timeout: Duration) -> Result<Revisions, StoreError> {
     // This one tries until the store answers.
     history::read(store, timeout).await?;
-    let own = [CURRENT, PENDING, STATUS, DIALECTS].map(str::to_owned);
+    let own = [CURRENT, PENDING, STATUS, DIALECTS, VARIABLES].map(str::to_owned);
     let folders = [vec![String::new()], own.to_vec()].concat();
     let view = View::new(folders, |_| BTreeSet::new());
     let view = view.without(format!("{SYSTEM}/"));

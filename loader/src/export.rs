@@ -106,6 +106,7 @@ async fn export(args: &ExportArgs) -> Result<Report, ExportError> {
         return Err(ExportError::Empty(store.to_string()));
     }
     written.files.extend(folder.settings(&snapshot.entries, &dialects)?);
+    written.files.extend(folder.secrets(&snapshot.entries));
     folder.write(&written.files)?;
     Ok(Report {
         directory: args.dir.clone(),

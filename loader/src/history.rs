@@ -322,8 +322,10 @@ impl History {
                 if let Some(entry) = before.nth(back - 1) {
                     return Ok(entry);
                 }
-                let s = if back == 1 { "" } else { "s" };
-                format!("there are not {back} release{s} before the current one")
+                match back {
+                    1 => "there is no release before the current one".to_owned(),
+                    more => format!("there are not {more} releases before the current one"),
+                }
             }
         };
         let kept: Vec<_> = self.releases().map(|entry| entry.number.to_string()).collect();

@@ -11,7 +11,6 @@ mod wait;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use etcstack_config::validate::Names;
 use etcstack_store::StoreError;
 use thiserror::Error;
 
@@ -22,7 +21,6 @@ use crate::history::Kind;
 use crate::plan::Rules;
 use crate::report;
 use crate::run::{self, Done, Failure};
-use crate::validate::settings;
 
 /// Why a command has failed.
 #[derive(Debug, Error)]
@@ -98,8 +96,7 @@ async fn load(args: &LoadArgs) -> Result<Done, LoadError> {
         let data = data.into_iter().map(|(key, datum)| (key, datum.value)).collect();
         Goal::Release(Kind::Load, data)
     };
-    let environment = if args.abort { Names::default() } else { settings::environment(&args.dir) };
-    execute(&args.write, goal, None, &environment).await
+    execute(&args.write, goal, None).await
 }
 
 /// Does it, and tells what was done.
@@ -107,7 +104,6 @@ pub(crate) async fn execute(
     args: &WriteArgs,
     goal: Goal,
     message: Option<String>,
-    environment: &Names,
 ) -> Result<Done, LoadError> {
     let job = Job {
         store: args.common.open_etcd()?,
@@ -122,6 +118,5 @@ pub(crate) async fn execute(
     };
     let mut report = job.run().await?;
     report.store = job.store.to_string();
-    report.unknown_variables.retain(|name| !environment.contain(name));
     Ok(report::done(&report, args.common.output))
 }

@@ -22,6 +22,7 @@ mod release;
 mod report;
 mod rollback;
 mod run;
+mod said;
 mod secrets;
 mod sensitive;
 mod set;

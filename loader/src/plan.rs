@@ -8,15 +8,15 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet};
 
 use etcstack_config::data::normal_key;
-use etcstack_config::key::SYSTEM;
 use etcstack_store::{Expect, LIMITS, Write};
 use serde::Serialize;
 
 use self::lists::ListChange;
 pub(crate) use self::world::{World, view, view_with_replicas};
-use crate::dialects::{self, DIALECTS};
+use crate::dialects;
 use crate::history::Counts;
 use crate::release::Data;
+use crate::stored::is_data;
 
 /// Why a key is left as a hand has made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -224,7 +224,7 @@ impl Plan {
     }
 }
 
-/// Whether no data says it; that of the files' dialects it does.
+/// Whether no data says it; what is said of files and of variables it does.
 fn is_record(key: &str) -> bool {
-    key != DIALECTS && key.strip_prefix(SYSTEM).is_some_and(|rest| rest.starts_with('/'))
+    !is_data(key)
 }

@@ -28,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) by_hand: BTreeSet<String>,
     /// Variables that values refer to and that `general/` lacks.
     pub(crate) unknown_variables: BTreeSet<String>,
+    /// The same, of those that are to be made in the store.
+    pub(crate) not_generated: BTreeSet<String>,
     /// The store's revision afterwards.
     pub(crate) revision: i64,
     #[serde(skip)]
@@ -136,14 +138,24 @@ fn text(report: &Report) -> String {
         let named = "--output json names them";
         lines.push(format!("{} key{s} of no load {was} left alone ({named})", by_hand.len()));
     }
-    let unknown = &report.unknown_variables;
-    if !unknown.is_empty() {
-        let names: Vec<_> = unknown.iter().map(|name| format!("${name}")).collect();
+    if !report.not_generated.is_empty() {
+        lines.push(format!(
+            "general/ lacks {}, to be made in the store: agents refuse what refers to them until \
+             etcstack-loader secrets generate, or somebody else, has made them",
+            names(&report.not_generated)
+        ));
+    }
+    if !report.unknown_variables.is_empty() {
         lines.push(format!(
             "general/ lacks {}: agents that do not have them in their environment refuse what \
              refers to them; etcstack-loader validate names the places",
-            names.join(", ")
+            names(&report.unknown_variables)
         ));
     }
     lines.join("\n") + "\n"
+}
+
+fn names(variables: &BTreeSet<String>) -> String {
+    let names: Vec<_> = variables.iter().map(|name| format!("${name}")).collect();
+    names.join(", ")
 }

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use etcstack_config::validate::Names;
-
 use crate::cli::RollbackArgs;
 use crate::history::Kind;
 use crate::load::execute;
@@ -16,7 +14,6 @@ pub(crate) fn run(args: &RollbackArgs) -> ExitCode {
         let store = args.write.common.open_etcd()?;
         let (entry, data) = release(&store, args.release, args.write.common.start_timeout).await?;
         let message = format!("back to {}", entry.number);
-        execute(&args.write, Goal::Release(Kind::Rollback, data), Some(message), &Names::default())
-            .await
+        execute(&args.write, Goal::Release(Kind::Rollback, data), Some(message)).await
     })
 }

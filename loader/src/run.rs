@@ -82,7 +82,11 @@ pub(crate) fn to_end<E: Failure>(work: impl Future<Output = Result<Done, E>>) ->
 /// Ends with the number of a signal that asks the program to end, where it is the first process of a
 /// container: there the kernel passes over signals that nobody waits for (`pid_namespaces(7)`).
 async fn asked_to_end() -> u8 {
-    let listen = |kind| signal(kind).ok().filter(|_| std::process::id() == 1);
+    // Whoever has waited for a signal once does not end by it any more: that holds for the process.
+    if std::process::id() != 1 {
+        return std::future::pending().await;
+    }
+    let listen = |kind| signal(kind).ok();
     let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
     tokio::select! {
         Some(()) = receive(listen(interrupt)) => 2,

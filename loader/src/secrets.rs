@@ -9,10 +9,12 @@ mod sources;
 mod state;
 mod write;
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use etcstack_config::problem::{Problem, Problems};
+pub(crate) use declared::FILE as DECLARED;
+use etcstack_config::problem::{Place, Problem, Problems};
 use etcstack_store::StoreError;
 pub(crate) use kind::Kind;
 pub(crate) use state::{loaded, merged};
@@ -53,6 +55,14 @@ fn hint(near: Option<&str>) -> String {
         || "`secrets list` names what is there".to_owned(),
         |near| format!("perhaps this is meant: {near}"),
     )
+}
+
+/// The secrets that a directory of data declares, and their kinds.
+pub(crate) fn declared_in(dir: &Path) -> Result<BTreeMap<String, Kind>, Problems> {
+    declared::read(Some(dir)).map_err(|error| match error {
+        SecretsError::Data(problems) => problems,
+        other => Problem::new(Place::file(dir), other.to_string()).into(),
+    })
 }
 
 impl Failure for SecretsError {

@@ -1,4 +1,5 @@
-//! Which keys hold secrets: by their names, by the catalogs, and by where they are put in.
+//! Which keys hold secrets: by their names, by the catalogs, by where they are put in, and because
+//! the data says so.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +13,7 @@ use etcstack_config::validate::Catalogs;
 use etcstack_config::variables::references;
 
 use crate::dialects::{self, Dialects};
+use crate::said::Said;
 
 /// The keys of these states that hold secrets. A variable holds one as well where it is the value
 /// of a secret option, or the password in a URL.
@@ -21,6 +23,7 @@ pub(crate) fn sensitive(states: &[&Entries], catalogs: Option<&Catalogs>) -> BTr
     let mut dialects = Dialects::default();
     for state in states {
         dialects.extend(&dialects::of_entries(state));
+        left.extend(Said::of_entries(state).hidden().map(str::to_owned));
     }
     let pairs = states.iter().flat_map(|entries| entries.iter());
     for (key, value) in pairs {

@@ -11,6 +11,7 @@ use crate::dialects::DIALECTS;
 use crate::history::{self, CURRENT, Entry, History, Reference};
 use crate::load::LoadError;
 use crate::release::{Data, part_keys, unpack};
+use crate::said::VARIABLES;
 
 /// A release that is kept, and its data.
 pub(crate) async fn release(
@@ -32,13 +33,13 @@ pub(crate) async fn release(
 
 /// All keys, and of the system's records what data can say.
 pub(crate) fn view() -> View {
-    View::new(vec![String::new(), DIALECTS.to_owned()], |_| BTreeSet::new())
+    View::new(["", DIALECTS, VARIABLES].map(str::to_owned).to_vec(), |_| BTreeSet::new())
         .without(format!("{SYSTEM}/"))
 }
 
 /// Whether data can say a key.
-fn is_data(key: &str) -> bool {
-    key == DIALECTS || !key.starts_with(&format!("{SYSTEM}/"))
+pub(crate) fn is_data(key: &str) -> bool {
+    matches!(key, DIALECTS | VARIABLES) || !key.starts_with(&format!("{SYSTEM}/"))
 }
 
 /// All keys that are in the store now, the system's records aside that no data says.

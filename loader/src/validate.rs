@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::cli::{Output, ValidateArgs};
 use crate::directory;
 use crate::run::{self, Done, Failure};
+use crate::secrets::declared_in;
 use settings::Against;
 
 #[derive(Debug, Error)]
@@ -52,13 +53,28 @@ fn find(args: &ValidateArgs) -> Result<(Vec<Finding>, Against), ValidateError> {
     if data.is_empty() {
         return Err(ValidateError::NoData(args.dir.clone()));
     }
-    let (settings, against) = settings::read(&args.against())?;
+    let (mut settings, against) = settings::read(&args.against())?;
     if let Some(Problem { place, message }) = directory::elsewhere(&args.dir, &data) {
         let (severity, code) = (Severity::Error, Code::Misplaced);
         let finding = Finding { place, severity, code, message, remedy: String::new() };
         return Ok((vec![finding], against));
     }
-    Ok((validate(data, &settings), against))
+    settings.earlier = settings::earlier(&args.against(), &against)?;
+    let mut mistakes = Vec::new();
+    match declared_in(&args.dir) {
+        Ok(kinds) => settings.generated.extend(kinds.into_keys()),
+        Err(problems) => mistakes.extend(problems.0.into_iter().map(mistake)),
+    }
+    let mut findings = validate(data, &settings);
+    findings.extend(mistakes);
+    findings.sort();
+    Ok((findings, against))
+}
+
+/// Of `.secrets.toml`.
+fn mistake(Problem { place, message }: Problem) -> Finding {
+    let (severity, code) = (Severity::Error, Code::Syntax);
+    Finding { place, severity, code, message, remedy: String::new() }
 }
 
 /// A finding, as programs read it.

@@ -465,3 +465,82 @@ async fn a_rotation_knows_the_catalogs() {
         (&Value::Null, &json!("restart"))
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_of_fernet_keys_is_shifted() {
+    let stage = Stage::new().await;
+    for number in 0..4 {
+        stage.write(
+            &format!("data/controller/keystone/fernet-key-{number}"),
+            &format!("$K_FERNET_KEY_{number}"),
+        );
+    }
+    let (code, text) = stage.run(&["secrets", "generate", "data"]).await;
+    assert_eq!(code, 2, "{text}");
+    stage.run(&["load", "data"]).await;
+    let before = stage.general().await;
+    let key = |state: &BTreeMap<String, String>, number: usize| {
+        state[&format!("K_FERNET_KEY_{number}")].clone()
+    };
+
+    let (code, text) = stage.run(&["secrets", "rotate", "K_FERNET_KEYS"]).await;
+    assert!(code == 0 && text.contains("--apply shifts general/K_FERNET_KEY_0, "), "{text}");
+    assert!(text.contains("restart  controller/keystone") && text.contains("staged"), "{text}");
+    assert_eq!(stage.general().await, before, "a plan writes nothing");
+
+    let revision = stage.etcd.revision().await;
+    let report = stage.json(&["secrets", "rotate", "K_FERNET_KEYS", "--apply"]).await;
+    let all: Vec<_> = (0..4).map(|number| format!("general/K_FERNET_KEY_{number}")).collect();
+    assert_eq!((&report["changed"], &report["kind"]), (&json!(all), &json!("fernet")));
+    let after = stage.general().await;
+    // Keystone makes tokens with the key of the highest number, which was the staged one before.
+    assert_eq!(key(&after, 3), key(&before, 0));
+    assert_eq!(key(&after, 2), key(&before, 3));
+    assert_eq!(key(&after, 1), key(&before, 2));
+    assert!(before.values().all(|value| *value != key(&after, 0)) && key(&after, 0).len() == 44);
+    assert_eq!(stage.etcd.revision().await, revision + 1, "all at one revision");
+
+    // As many shifts as there are keys: each key that there was has gone.
+    for _ in 0..3 {
+        stage.json(&["secrets", "rotate", "K_FERNET_KEY", "--apply"]).await;
+    }
+    let last = stage.general().await;
+    let of = |state: &BTreeMap<String, String>| (0..4).map(|n| key(state, n)).collect::<Vec<_>>();
+    assert!(of(&last).iter().all(|key| !of(&before).contains(key)));
+
+    // It names the one that is missing, and never makes a set of what is none.
+    stage.etcd.delete("general/K_FERNET_KEY_1").await;
+    for (name, code, part) in [
+        ("K_FERNET_KEYS", 65, "there is a general/K_FERNET_KEY_2 and no general/K_FERNET_KEY_1"),
+        ("GLANCE_DB_PASSWORDS", 66, "perhaps this is meant: GLANCE_DB_PASSWORD"),
+    ] {
+        let (found, text) = stage.run(&["secrets", "rotate", name, "--apply"]).await;
+        assert!(found == code && text.contains(part), "{name}: {found} {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_that_a_load_wrote_is_the_datas() {
+    let stage = Stage::new().await;
+    let keys = "K_FERNET_KEY_0=a\nK_FERNET_KEY_1=b\nK_FERNET_KEY_2=c\n";
+    stage.write("data/general/keys", keys);
+    stage.run(&["load", "data"]).await;
+    let (code, text) = stage.run(&["secrets", "rotate", "K_FERNET_KEYS", "--apply"]).await;
+    assert!(code == 65 && text.contains("was written by a load"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_asked_to_do_what_the_data_does() {
+    let stage = Stage::new().await;
+    let list = "users: {glance: {password: \"${GLANCE_DB_PASSWORD|url}\"}}\n";
+    let rotate = ["secrets", "rotate", "GLANCE_DB_PASSWORD"];
+    stage.run(&["secrets", "generate", "data"]).await;
+    stage.run(&["load", "data"]).await;
+    let (_, text) = stage.run(&rotate).await;
+    assert!(text.contains("has to know it as well"), "{text}");
+    stage.write("data/controller/database/databases.yaml", list);
+    stage.run(&["load", "data"]).await;
+    let (code, text) = stage.run(&rotate).await;
+    assert!(code == 0 && text.contains("controller/database sets it in the database"), "{text}");
+    assert!(!text.contains("has to know it as well"), "{text}");
+}

@@ -7,6 +7,8 @@
 mod golden;
 #[path = "validate/judge.rs"]
 mod judge;
+#[path = "validate/removed.rs"]
+mod removed;
 #[path = "validate/repository.rs"]
 mod repository;
 

@@ -68,6 +68,8 @@ pub enum Code {
     UnknownSection,
     /// An option that the service does not have.
     UnknownOption,
+    /// An option that the service had in an earlier release.
+    RemovedOption,
     /// A reference of oslo.config to an option that the service does not have.
     UnknownReference,
     /// A value of another type.
@@ -90,7 +92,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, by name.
-    pub const NAMES: [(&'static str, Self); 29] = [
+    pub const NAMES: [(&'static str, Self); 30] = [
         ("unreadable", Self::Unreadable),
         ("misplaced", Self::Misplaced),
         ("syntax", Self::Syntax),
@@ -111,6 +113,7 @@ impl Code {
         ("no-catalog", Self::NoCatalog),
         ("unknown-section", Self::UnknownSection),
         ("unknown-option", Self::UnknownOption),
+        ("removed-option", Self::RemovedOption),
         ("unknown-reference", Self::UnknownReference),
         ("wrong-type", Self::WrongType),
         ("out-of-range", Self::OutOfRange),

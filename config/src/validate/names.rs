@@ -10,6 +10,11 @@ impl Names {
         Self(names.into_iter().collect())
     }
 
+    /// Takes more of them.
+    pub fn extend(&mut self, names: impl IntoIterator<Item = String>) {
+        self.0.extend(names);
+    }
+
     /// Whether a name is among them.
     pub fn contain(&self, name: &str) -> bool {
         self.0.iter().any(|known| match known.strip_suffix('*') {

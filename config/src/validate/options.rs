@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::nearest::{nearest, same_but_for_digits};
+use super::removed::{Earlier, Removed};
 use super::sections::{Words, anywhere, candidates};
 use super::types::{Refusal, accepts};
 use super::value::read;
@@ -20,6 +21,7 @@ pub(super) fn check(
     entries: &[Entry<'_>],
     scope: &Scope,
     catalogs: &Catalogs,
+    earlier: &[Earlier],
     findings: &mut Vec<Finding>,
 ) {
     let words = Words::of(entries, scope);
@@ -35,11 +37,13 @@ pub(super) fn check(
             }
             continue;
         };
-        let checked = Checked { entry, scope, catalog, section, option };
+        let checked = Checked { entry, scope, catalog, earlier, service, section, option };
         if catalog.knows_section(section) {
             checked.known_section(findings);
         } else if catalog.makes_up(section) || words.name(service, section) {
             checked.made_up_section(findings);
+        } else if let Some(removed) = checked.removed() {
+            findings.push(checked.was_removed(&removed, Severity::Error));
         } else if told.insert((entry.marks.name_of_section(), section)) {
             findings.push(checked.unknown_section());
         }
@@ -61,6 +65,8 @@ struct Checked<'a> {
     entry: &'a Entry<'a>,
     scope: &'a Scope,
     catalog: &'a Catalog,
+    earlier: &'a [Earlier],
+    service: &'a str,
     section: &'a str,
     option: &'a str,
 }
@@ -69,7 +75,10 @@ impl Checked<'_> {
     fn known_section(&self, findings: &mut Vec<Finding>) {
         let readers: Vec<_> = candidates(Some(self.catalog), self.section, self.option).collect();
         if readers.is_empty() {
-            return findings.push(self.unknown_option());
+            return findings.push(match self.removed() {
+                Some(removed) => self.was_removed(&removed, Severity::Error),
+                None => self.unknown_option(),
+            });
         }
         self.names(&readers, findings);
         self.values(&readers, Severity::Error, findings);
@@ -80,6 +89,9 @@ impl Checked<'_> {
     fn made_up_section(&self, findings: &mut Vec<Finding>) {
         let readers = anywhere(self.catalog, self.option);
         if readers.is_empty() {
+            if let Some(removed) = Removed::anywhere(self.earlier, self.service, self.option) {
+                return findings.push(self.was_removed(&removed, Severity::Warning));
+            }
             let all = self.catalog.options().iter().chain(self.catalog.templates());
             let near = nearest(self.option, all.map(|known| known.name.as_str()));
             let message =
@@ -95,6 +107,15 @@ impl Checked<'_> {
         self.values(&readers, Severity::Warning, findings);
         let known = |name: &str| self.is_option(name) || !anywhere(self.catalog, name).is_empty();
         self.references(known, findings);
+    }
+
+    fn removed(&self) -> Option<Removed<'_>> {
+        Removed::find(self.earlier, self.service, self.section, self.option)
+    }
+
+    fn was_removed(&self, removed: &Removed<'_>, severity: Severity) -> Finding {
+        let place = self.entry.marks.name();
+        removed.finding(place, severity, self.section, self.option, self.catalog)
     }
 
     fn unknown_section(&self) -> Finding {

@@ -2,7 +2,10 @@
 
 use super::{Code, Entry, Finding, Settings};
 use crate::catalog::Catalog;
+use crate::dialect::Dialect;
 use crate::effect::references;
+use crate::key::{FileName, Key, OptionName};
+use crate::secret::{has_password, secret_of};
 use crate::validate::sections::candidates;
 use crate::variables::mentions;
 
@@ -20,7 +23,7 @@ const ENDS: [&str; 8] = [
 
 pub(super) fn check(entries: &[Entry<'_>], settings: &Settings, findings: &mut Vec<Finding>) {
     for entry in entries {
-        let Some((service, section, option)) = entry.oslo() else { continue };
+        let Key::Option(file, name) = &entry.key else { continue };
         let value = &entry.datum.value;
         let mut passwords = passwords(value);
         passwords.retain(|(from, to)| is_literal(entry, value.get(*from..*to).unwrap_or_default()));
@@ -32,15 +35,22 @@ pub(super) fn check(entries: &[Entry<'_>], settings: &Settings, findings: &mut V
                     .remedy("put it into general/NAME and write ${NAME|url} here"),
             );
         }
-        let catalog = settings.catalogs.as_ref().and_then(|catalogs| catalogs.find(service));
-        if !value.contains("://")
-            && is_secret(catalog, section, option)
-            && !value.is_empty()
-            && is_literal(entry, value)
-        {
-            let message = format!("the secret {option} stands in clear");
+        if value.contains("://") {
+            continue;
+        }
+        let secret = secret_of(name, value);
+        let option = name.option.as_str();
+        let (place, message) = if has_password(name) {
+            let place = entry.marks.offset(value, value.find(secret).unwrap_or_default());
+            (place, format!("the password in {option} stands in clear"))
+        } else if is_secret(catalog(entry, settings, file), name) {
+            (entry.marks.line(0), format!("the secret {option} stands in clear"))
+        } else {
+            continue;
+        };
+        if is_literal(entry, secret) {
             findings.push(
-                Finding::warning(entry.marks.line(0), Code::SecretInClear, message)
+                Finding::warning(place, Code::SecretInClear, message)
                     .remedy("put it into general/NAME and write $NAME here"),
             );
         }
@@ -49,11 +59,20 @@ pub(super) fn check(entries: &[Entry<'_>], settings: &Settings, findings: &mut V
 
 /// Whether nothing is filled in, neither by us nor by oslo.config.
 fn is_literal(entry: &Entry<'_>, text: &str) -> bool {
-    !text.is_empty() && mentions(text, entry.dialect).is_empty() && references(text).is_empty()
+    !text.is_empty()
+        && mentions(text, entry.dialect).is_empty()
+        && (entry.dialect != Dialect::Oslo || references(text).is_empty())
+}
+
+/// The catalog of a file's service, where it has the file's options.
+fn catalog<'a>(entry: &Entry<'_>, settings: &'a Settings, file: &FileName) -> Option<&'a Catalog> {
+    let catalogs = settings.catalogs.as_ref().filter(|_| entry.dialect == Dialect::Oslo);
+    catalogs.and_then(|catalogs| catalogs.find(&file.service))
 }
 
 /// By what the catalog says, or by its name.
-fn is_secret(catalog: Option<&Catalog>, section: &str, option: &str) -> bool {
+fn is_secret(catalog: Option<&Catalog>, OptionName { section, option }: &OptionName) -> bool {
+    let section = section.as_deref().unwrap_or_default();
     let named = ENDS.iter().any(|end| option.ends_with(end));
     let mut found = candidates(catalog, section, option).peekable();
     if found.peek().is_none() {

@@ -22,7 +22,8 @@ pub(super) fn check(
         for mention in mentions(&entry.datum.value, entry.dialect) {
             let known = mention.has_default
                 || scope.general.contains_key(&mention.name)
-                || settings.environment.contain(&mention.name);
+                || settings.environment.contain(&mention.name)
+                || settings.generated.contain(&mention.name);
             if !known {
                 findings.push(unknown(entry, &mention, scope));
             }
@@ -64,8 +65,8 @@ fn unknown(entry: &Entry<'_>, mention: &Mention, scope: &Scope) -> Finding {
         None => format!("set general/{name}"),
     };
     let remedy = format!(
-        "{remedy}, give a default with ${{{name}:-…}}, or list it in validate.toml under \
-         `environment`"
+        "{remedy}, give a default with ${{{name}:-…}}, or list it in validate.toml: under \
+         `environment` if the agents have it there, under `generated` if it is made in the store"
     );
     Finding::error(place, Code::UnknownVariable, message).remedy(remedy)
 }

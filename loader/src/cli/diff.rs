@@ -15,7 +15,7 @@ as a URL with a password, is shown as *** unless --show-secrets is there.
 
 Exit codes: 0 done, whether or not something differs; 64 wrong usage, or the store is a directory,
 65 the data of a release is damaged, 66 no such release, or it is not kept any more, 69 the store
-does not answer, 74 the result cannot be printed, 77 it refuses the user.
+does not answer, 74 the result cannot be printed, 76 it refuses a request, 77 it refuses the user.
 
 Examples:
   etcstack-loader diff 11 12

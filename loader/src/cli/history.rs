@@ -13,7 +13,8 @@ Under KEYS stands how many were added (+), changed (~) and deleted (-), and how 
 hand had left them; or, for what was done to single keys, which ones.
 
 Exit codes: 0 done, 64 wrong usage or the store is a directory, 66 no file of credentials, 69 the
-store does not answer, 74 the result cannot be printed, 77 it refuses the user.
+store does not answer, 74 the result cannot be printed, 76 it refuses a request, 77 it refuses
+the user.
 
 Examples:
   etcstack-loader history --limit 5

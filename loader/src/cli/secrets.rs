@@ -26,8 +26,8 @@ command ends with 2: what they hold, somebody else has to say.
 
 DIR/.secrets.toml says what names do not: lines NAME = \"kind\", with the kinds above, or with
 \"external\" for what is never to be made, as what comes from an agent's environment. What is named
-there is made even if only a manifest refers to it. Other commands and the agents do not read this
-file: they hide a value only if its name tells that it is a secret.
+there is made even if only a manifest refers to it. A load takes the names into the store, and no
+verb shows what they hold; agents go by what names tell.
 
 --from-dir takes values from files, the file's name being the variable's, as a mounted Kubernetes
 Secret has them; --from-env PREFIX takes them from environment variables, PREFIX before the name.
@@ -54,6 +54,10 @@ their catalogs: restart, reload or nothing (without a catalog every change is a 
 manifest's on_change may say otherwise); and what has to be changed elsewhere. What only manifests
 refer to is not known here.
 
+A set of fernet keys is named without a number, KEYSTONE_FERNET_KEYS for KEYSTONE_FERNET_KEY_0 and
+the others, and shifted as keystone wants it: the staged key 0 becomes the primary one, which has
+the highest number, each of the others goes down by one, key 1 goes, and a new key is staged.
+
 With --apply, writes a new random value of the kind that the name tells, or that --kind says, in
 one transaction that expects the old one. The agents follow at once. With --value-from the value is
 the file's, without its last line break.
@@ -69,6 +73,7 @@ result cannot be printed, 75 a load is under way or the value has changed meanwh
 Examples:
   etcstack-loader secrets rotate GLANCE_DB_PASSWORD
   etcstack-loader secrets rotate GLANCE_DB_PASSWORD --apply
+  etcstack-loader secrets rotate KEYSTONE_FERNET_KEYS --apply
   etcstack-loader secrets rotate CEPH_CINDER_KEY --value-from /run/secrets/cinder.key --apply";
 
 const LIST_HELP: &str = "\

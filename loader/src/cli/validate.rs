@@ -15,7 +15,8 @@ column, a name for its kind, and what to do:
   write true or false
 
 With the catalogs of a release, the options of the services are checked as oslo.config reads them:
-names, sections, types, bounds, choices, former names. They stand in
+names, sections, types, bounds, choices, former names, and what was removed since an earlier
+release whose catalogs are there as well. They stand in
 DIR/catalog/RELEASE/SERVICE.json; `make catalog` makes them. nova-compute is checked against nova,
 if there is no nova-compute.
 
@@ -23,6 +24,7 @@ DIR/validate.toml says what the data itself does not, all of it optional:
 
   release = \"2026.1\"                    # of the catalogs; else the newest there is
   environment = [\"STATE_DIR\", \"POD_*\"]  # variables that the agents have in their environment
+  generated = [\"GLANCE_PASSWORD\"]       # variables that are made in the store
   used = [\"MYSQL_HOST\"]                 # variables that manifests or exports use
   [services]
   my-block-storage = \"cinder\"           # checked against another service's catalog

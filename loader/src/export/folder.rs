@@ -17,6 +17,11 @@ use thiserror::Error;
 use toml::Value;
 
 use crate::dialects::Dialects;
+use crate::said::Said;
+use crate::secrets::{DECLARED, Kind};
+
+/// What stands beside the data under a hidden name, and is kept.
+const HIDDEN: [&str; 2] = [DECLARED, ".access.toml"];
 
 /// Why a directory cannot be written.
 #[derive(Debug, Error)]
@@ -73,8 +78,8 @@ impl Folder {
         Ok(Self { path, replaces, beside })
     }
 
-    /// What has to stand in `validate.toml` for the files to read back. One that is there stays, and
-    /// has to say the same.
+    /// What has to stand in `validate.toml` for the files to read back, and what else it says. One
+    /// that is there stays, and has to say the same of the files.
     pub(super) fn settings(
         &self,
         entries: &Entries,
@@ -82,7 +87,8 @@ impl Folder {
     ) -> Result<Option<(String, String)>, FolderError> {
         let is_settings = |path: &&PathBuf| path.ends_with(SETTINGS);
         let Some(path) = self.beside.iter().find(is_settings) else {
-            return Ok((!dialects.is_empty()).then(|| (SETTINGS.to_owned(), text(dialects))));
+            let text = lists(&Said::of_entries(entries)) + &table(dialects);
+            return Ok((!text.is_empty()).then(|| (SETTINGS.to_owned(), text)));
         };
         let there = fs::read_to_string(path)
             .map_err(|error| FolderError::Io { path: path.clone(), error })?;
@@ -100,6 +106,15 @@ impl Folder {
                 file: format!("{}/{}/{}", file.role, file.service, file.file),
             }),
         }
+    }
+
+    /// What has to stand in `.secrets.toml`. One that is there stays.
+    pub(super) fn secrets(&self, entries: &Entries) -> Option<(String, String)> {
+        let Said { secrets, .. } = Said::of_entries(entries);
+        let is_there = self.beside.iter().any(|path| path.ends_with(DECLARED));
+        let line = |(name, kind): (&String, &Kind)| format!("{name} = \"{}\"\n", kind.name());
+        let text: String = secrets.iter().map(line).collect();
+        (!is_there && !text.is_empty()).then(|| (DECLARED.to_owned(), text))
     }
 
     /// Writes the files beside the directory, and puts them in its place.
@@ -179,7 +194,8 @@ fn other_than_data(
         let child = child?;
         let kind = child.file_type()?;
         let name = child.file_name();
-        let ignored = name.to_str().is_none_or(is_ignored);
+        let is_kept = name.to_str().is_some_and(|name| HIDDEN.contains(&name));
+        let ignored = !is_kept && name.to_str().is_none_or(is_ignored);
         if let Some(beside) = &mut beside
             && !ignored
             && name.to_str().is_some_and(is_beside)
@@ -187,7 +203,7 @@ fn other_than_data(
             beside.push(child.path());
             continue;
         }
-        if ignored || !(kind.is_file() || kind.is_dir()) {
+        if ignored || is_kept || !(kind.is_file() || kind.is_dir()) {
             return Ok(Some(child.path()));
         }
         if kind.is_dir()
@@ -208,13 +224,31 @@ fn fill(folder: &Path, files: &BTreeMap<String, String>) -> Result<(), FolderErr
     Ok(())
 }
 
-/// A `validate.toml` that says of the dialects what the store does.
-fn text(dialects: &Dialects) -> String {
+/// What a `validate.toml` says of variables.
+fn lists(said: &Said) -> String {
+    let Said { environment, generated, used, .. } = said;
+    let lists = [("environment", environment), ("generated", generated), ("used", used)];
+    let list = |(name, names): &(&str, &Vec<String>)| {
+        let lines: Vec<_> = names.iter().map(|name| format!("    {},\n", quoted(name))).collect();
+        format!("{name} = [\n{}]\n\n", lines.concat())
+    };
+    lists.iter().filter(|(_, names)| !names.is_empty()).map(list).collect()
+}
+
+/// The same of the dialects.
+fn table(dialects: &Dialects) -> String {
+    if dialects.is_empty() {
+        return String::new();
+    }
     let line = |(pattern, dialect): (&String, &String)| {
-        let [pattern, dialect] = [pattern, dialect].map(|text| Value::from(text.as_str()));
+        let [pattern, dialect] = [pattern, dialect].map(|text| quoted(text));
         format!("{pattern} = {dialect}\n")
     };
     format!("[dialects]\n{}", dialects.table().iter().map(line).collect::<String>())
+}
+
+fn quoted(text: &str) -> Value {
+    Value::from(text)
 }
 
 fn make(folder: &Path) -> io::Result<()> {

@@ -6,11 +6,12 @@ use etcstack_config::Entries;
 use etcstack_config::data::{Data, normal_key};
 use etcstack_config::key::Key;
 use etcstack_config::problem::{Place, Problem, Problems};
-use etcstack_config::validate::{Code, Finding, Settings, Severity, validate};
+use etcstack_config::validate::{Code, Finding, Names, Settings, Severity, validate};
 use etcstack_config::variables::references;
 
 use super::{HandError, is_record};
 use crate::dialects::{self, Dialects};
+use crate::said::Said;
 
 /// What keys are to hold; `None` for those that are to go.
 pub(crate) type Wanted = BTreeMap<String, Option<String>>;
@@ -84,6 +85,7 @@ fn waiver(code: Code) -> Option<Waiver> {
         Code::UnknownVariable => Some(Waiver::Unknown),
         Code::UnknownSection
         | Code::UnknownOption
+        | Code::RemovedOption
         | Code::WrongType
         | Code::OutOfRange
         | Code::NotAChoice => Some(Waiver::Catalog),
@@ -114,8 +116,12 @@ fn other_spellings(entries: &Entries, wanted: &Wanted) -> Problems {
 
 /// What is wrong with the keys themselves, or was not wrong before.
 fn introduced(entries: &Entries, wanted: &Wanted, rules: &Rules) -> Vec<Finding> {
-    let before = BTreeSet::from_iter(validate(data(entries, &Wanted::new()), &rules.settings));
-    let after = validate(data(entries, wanted), &rules.settings);
+    let mut settings = rules.settings.clone();
+    settings.environment.extend(Said::of_entries(entries).environment);
+    // They are there or they are not: this is the store.
+    settings.generated = Names::default();
+    let before = BTreeSet::from_iter(validate(data(entries, &Wanted::new()), &settings));
+    let after = validate(data(entries, wanted), &settings);
     let is_own = |finding: &Finding| match &finding.place {
         Place::Key(key) => wanted.contains_key(key),
         Place::File { .. } => false,

@@ -76,6 +76,15 @@ fn what_is_too_old_goes_with_its_data() {
 }
 
 #[test]
+fn what_is_not_there_is_told_in_words() {
+    let entries = store(1..=1);
+    let history = History::of(&entries);
+    let why = |back| history.find(Reference::Back(back)).unwrap_err();
+    assert!(why(1).starts_with("there is no release before the current one; kept are: 1 "));
+    assert!(why(2).starts_with("there are not 2 releases before the current one; kept are: 1 "));
+}
+
+#[test]
 fn notes_are_bounded() {
     let mut entries = store(1..=1);
     for _ in 0..MOST_NOTES + 3 {

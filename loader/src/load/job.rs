@@ -15,6 +15,7 @@ use crate::history::{Entry, GENERATION, History, Kind, generation};
 use crate::plan::{self, Plan, Rules, World};
 use crate::release::{Data, digest, pack};
 use crate::report::Report;
+use crate::said::Said;
 
 /// How often a transaction may get no answer.
 pub(super) const PATIENCE: usize = 10;
@@ -184,7 +185,11 @@ impl Job {
         let plan = Plan::new(data, &world, self.rules);
         let current = world.history.current().and_then(|entry| entry.digest.as_deref());
         report.see(&plan, snapshot.revision);
-        report.unknown_variables = unknown::variables(data, &plan, &snapshot.entries);
+        let said = Said::of_data(data);
+        let mut lacking = unknown::variables(data, &plan, &snapshot.entries);
+        lacking.retain(|name| !said.is_environment(name));
+        (report.not_generated, report.unknown_variables) =
+            lacking.into_iter().partition(|name| said.is_generated(name));
         // A release that cannot be read is replaced, so that the next load knows what is whose.
         let is_recorded = current == digest && !world.is_base_lost();
         if plan.is_empty() && !died && is_recorded {

@@ -12,6 +12,7 @@ use super::lists::{self, LOADED, Lists};
 use crate::dialects::DIALECTS;
 use crate::history::{CURRENT, Entry, GENERATION, History, PENDING};
 use crate::release::{Data, part_keys, unpack, unpack_found};
+use crate::said::VARIABLES;
 
 /// What a load reads: all keys, the lists, the history, and the data of the current release and of
 /// loads that have died; but nothing of the releases before them.
@@ -25,7 +26,7 @@ pub(crate) fn view_with_replicas() -> View {
 }
 
 fn view_of(besides: &[&str]) -> View {
-    let own = [LOADED, CURRENT, PENDING, DIALECTS].map(str::to_owned);
+    let own = [LOADED, CURRENT, PENDING, DIALECTS, VARIABLES].map(str::to_owned);
     let mut folders = [vec![String::new()], own.to_vec()].concat();
     folders.extend(besides.iter().map(|folder| (*folder).to_owned()));
     let more = |entries: &Entries| {

@@ -239,7 +239,11 @@ impl Look<'_> {
             }
             _ => Change { effect: Effect::Other, options: BTreeSet::new() },
         };
-        if let Err(problems) = rendered {
+        // What stands for a variable that only agents have is no base64.
+        let is_known = new.dialect != Dialect::Binary || new.scope.environment.is_empty();
+        if let Err(problems) = rendered
+            && is_known
+        {
             daemons.refused.extend(problems.0.iter().map(ToString::to_string));
         }
         daemons.action = daemons.action.max(match change.effect {

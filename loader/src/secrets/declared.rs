@@ -12,7 +12,7 @@ use super::{Kind, SecretsError};
 use crate::task;
 
 /// A hidden file, which no load takes for data.
-const FILE: &str = ".secrets.toml";
+pub(crate) const FILE: &str = ".secrets.toml";
 
 /// The kinds that a directory of data declares.
 pub(crate) fn read(dir: Option<&Path>) -> Result<BTreeMap<String, Kind>, SecretsError> {

@@ -13,6 +13,7 @@ use crate::cli::ListArgs;
 use crate::history::{Entry, History, Kind};
 use crate::release::DATA;
 use crate::run::Done;
+use crate::said::Said;
 use crate::task;
 
 #[derive(Serialize)]
@@ -47,12 +48,21 @@ pub(super) async fn run(args: &ListArgs) -> Result<Done, SecretsError> {
     let history = History::of(&snapshot.entries);
     let mut names: BTreeSet<&str> = references.names();
     names.extend(data.declared().keys().map(String::as_str));
+    // Where there is no directory, the store knows what the data has declared.
+    let said = Said::of_entries(&snapshot.entries).secrets;
+    names.extend(said.keys().map(String::as_str));
     let secret = |name: &str| {
         let key = variable_key(name);
         let in_store = snapshot.entries.contains_key(&key);
         Some(Secret {
             name: name.to_owned(),
-            kind: data.kind(name)?.name(),
+            kind: data
+                .declared()
+                .get(name)
+                .or(said.get(name))
+                .copied()
+                .or_else(|| data.kind(name))?
+                .name(),
             store: in_store.then(|| if loaded.contains(&key) { "loaded" } else { "own" }),
             by: written_by(&history, &key),
             data: data.datum(name).map(|datum| datum.place.to_string()),

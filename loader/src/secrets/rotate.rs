@@ -1,10 +1,12 @@
 //! `secrets rotate`: what a new value means, and writing one.
 
 mod notes;
+mod set;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use etcstack_config::Entries;
 use etcstack_config::key::{Key, variable_key};
 use etcstack_config::references::{ServiceName, Use};
 use etcstack_config::validate::{Settings, nearest};
@@ -12,6 +14,7 @@ use etcstack_config::variables::{is_name, references};
 use etcstack_store::{Snapshot, Store};
 use serde::Serialize;
 
+use self::set::Set;
 use super::sources::check_value;
 use super::state;
 use super::write::{self, Change, Written};
@@ -21,6 +24,7 @@ use crate::hand::Signature;
 use crate::overlay::Known;
 use crate::preview::daemons::{Action, Daemons, Replicas, State, daemons};
 use crate::run::Done;
+use crate::said::Said;
 use crate::stored::data_of;
 use crate::validate::settings::{self, Against};
 use crate::{history, task};
@@ -38,8 +42,8 @@ struct Report {
     notes: Vec<String>,
     /// Of which release the catalogs are that say what daemons do.
     catalog_release: Option<String>,
-    /// The key that gets, or would get, a new value.
-    changed: [String; 1],
+    /// The keys that get, or would get, new values.
+    changed: Vec<String>,
     dry_run: bool,
     revision: i64,
 }
@@ -71,16 +75,16 @@ pub(super) async fn run(args: &RotateArgs) -> Result<Done, SecretsError> {
     let given = args.value_from.as_deref().map(read_value).transpose()?;
     let store = args.common.open_etcd()?;
     let snapshot = write::read(&store, args.common.start_timeout).await?;
-    let (kind, value) = new_value(args, name, given, &snapshot, &store.to_string())?;
+    let (kind, changes) = changes(args, name, given, &snapshot, &store.to_string())?;
     let (settings, against) =
         settings::read(&args.sources.sources()).map_err(SecretsError::Settings)?;
-    let mut report = plan(name, kind, &snapshot, &value, &settings);
+    let mut report = plan(name, kind, &snapshot, &changes, &settings);
     report.catalog_release = match against {
         Against::Release { name, .. } => Some(name),
         Against::Nothing => None,
     };
     if args.apply {
-        report.revision = apply(args, &store, snapshot, name, value).await?;
+        report.revision = apply(args, &store, snapshot, &changes).await?;
         report.dry_run = false;
     }
     Ok(task::report(args.common.output, &report, &report.lines()))
@@ -93,6 +97,43 @@ fn read_value(path: &Path) -> Result<String, SecretsError> {
     let refused = |why| SecretsError::Refused(format!("{}: {why}", path.display()));
     check_value(&value).map_err(refused)?;
     Ok(value)
+}
+
+/// What is to be written: one variable, or all those of a set of fernet keys.
+fn changes(
+    args: &RotateArgs,
+    name: &str,
+    given: Option<String>,
+    snapshot: &Snapshot,
+    store: &str,
+) -> Result<(Kind, Vec<Change>), SecretsError> {
+    let entries = &snapshot.entries;
+    let Some(set) = Set::find(name, entries)? else {
+        let (kind, value) = new_value(args, name, given, snapshot, store)?;
+        let before = entries.get(&variable_key(name)).cloned();
+        return Ok((kind, vec![Change { name: name.to_owned(), value, before }]));
+    };
+    for name in &set.names {
+        check_own(name, entries)?;
+    }
+    if args.kind.is_some_and(|kind| kind != Kind::Fernet) {
+        let message = format!("{name} is a set of fernet keys; leave out --kind");
+        return Err(SecretsError::Usage(message));
+    }
+    let staged = given.or_else(|| Kind::Fernet.generate()).unwrap_or_default();
+    Ok((Kind::Fernet, set.shifted(entries, staged)?))
+}
+
+/// What a load wrote is the data's.
+fn check_own(name: &str, entries: &Entries) -> Result<(), SecretsError> {
+    let key = variable_key(name);
+    if !state::loaded(entries).contains(&key) {
+        return Ok(());
+    }
+    Err(SecretsError::Refused(format!(
+        "{key} was written by a load, and a new value would be drift to all further ones: change it \
+         in the data; or take it out of there and run `secrets generate`, which keeps it"
+    )))
 }
 
 /// The new value, and of which kind it is, if this variable can be rotated.
@@ -117,14 +158,9 @@ fn new_value(
             near,
         });
     };
-    if state::loaded(&snapshot.entries).contains(&key) {
-        return Err(SecretsError::Refused(format!(
-            "{key} was written by a load, and a new value would be drift to all further ones: \
-             change it in the data; or take it out of there and run `secrets generate`, which keeps \
-             it"
-        )));
-    }
-    let kind = args.kind.or_else(|| Kind::of_name(name)).unwrap_or(Kind::External);
+    check_own(name, &snapshot.entries)?;
+    let said = Said::of_entries(&snapshot.entries).secrets.get(name).copied();
+    let kind = args.kind.or(said).or_else(|| Kind::of_name(name)).unwrap_or(Kind::External);
     if let Some(value) = given {
         if value.as_bytes() == old.as_slice() {
             let message = format!("{key} holds just this value; there is nothing to rotate");
@@ -148,13 +184,23 @@ fn new_value(
     Ok((kind, value))
 }
 
-fn plan(name: &str, kind: Kind, snapshot: &Snapshot, value: &str, settings: &Settings) -> Report {
+fn plan(
+    name: &str,
+    kind: Kind,
+    snapshot: &Snapshot,
+    changes: &[Change],
+    settings: &Settings,
+) -> Report {
     let references = state::merged(&snapshot.entries, &BTreeMap::new());
     let mut services: BTreeMap<ServiceName, Vec<KeyUse>> = BTreeMap::new();
-    for Use { service, key, by_way_of } in references.uses(name) {
+    for Use { service, key, by_way_of } in
+        changes.iter().flat_map(|change| references.uses(&change.name))
+    {
         services.entry(service).or_default().push(KeyUse { key, by_way_of });
     }
-    let effects = effects(name, snapshot, value, settings);
+    let effects = effects(snapshot, changes, settings);
+    let keys: Vec<&str> = services.values().flatten().map(|used| used.key.as_str()).collect();
+    let notes = notes::of(name, kind, &keys, changes.len() > 1);
     let service = |(service, uses): (ServiceName, _)| Service {
         effect: effect(&service, &effects),
         name: service,
@@ -164,9 +210,9 @@ fn plan(name: &str, kind: Kind, snapshot: &Snapshot, value: &str, settings: &Set
         name: name.to_owned(),
         kind: kind.name(),
         services: services.into_iter().map(service).collect(),
-        notes: notes::of(name, kind),
+        notes,
         catalog_release: None,
-        changed: [variable_key(name)],
+        changed: changes.iter().map(|change| variable_key(&change.name)).collect(),
         dry_run: true,
         revision: snapshot.revision,
     }
@@ -178,42 +224,42 @@ fn effect(name: &ServiceName, effects: &[Daemons]) -> Action {
     own.map(|daemons| daemons.action).max().unwrap_or(Action::Nothing)
 }
 
-/// What the daemons do once the variable holds this.
-fn effects(name: &str, snapshot: &Snapshot, value: &str, settings: &Settings) -> Vec<Daemons> {
+/// What the daemons do once the variables hold this.
+fn effects(snapshot: &Snapshot, changes: &[Change], settings: &Settings) -> Vec<Daemons> {
     let before = data_of(&snapshot.entries);
     let mut after = before.clone();
-    after.insert(variable_key(name), value.as_bytes().to_vec());
+    for Change { name, value, .. } in changes {
+        after.insert(variable_key(name), value.as_bytes().to_vec());
+    }
     let state = |entries| State::new(entries, Known::new(entries, &settings.environment));
     let replicas = Replicas::of(&snapshot.entries);
     daemons(&state(&before), &state(&after), &replicas, settings.catalogs.as_ref())
 }
 
-/// Writes the value; gives the revision.
+/// Writes the values; gives the revision.
 async fn apply(
     args: &RotateArgs,
     store: &Store,
     mut snapshot: Snapshot,
-    name: &str,
-    value: String,
+    changes: &[Change],
 ) -> Result<i64, SecretsError> {
-    let key = variable_key(name);
-    let before = snapshot.entries.get(&key).cloned();
-    let change = [Change { name: name.to_owned(), value, before: before.clone() }];
     let signature = Signature::new(history::Kind::Secrets, &args.note, "rotate");
     for _ in 0..TRIES {
-        match write::write(store, &snapshot, &change, &BTreeSet::new(), &signature).await {
+        match write::write(store, &snapshot, changes, &BTreeSet::new(), &signature).await {
             Ok(Written::Done(revision)) => return Ok(revision),
             Err(error) if error.is_final() => return Err(error.into()),
             // Others have written something else, or nobody knows what became of it.
             Ok(Written::Stale) | Err(_) => {}
         }
         snapshot = write::read(store, args.common.start_timeout).await?;
-        let now = snapshot.entries.get(&key);
-        if now.map(Vec::as_slice) == change.first().map(|change| change.value.as_bytes()) {
+        let now = |change: &Change| snapshot.entries.get(&variable_key(&change.name));
+        let is_done =
+            |change: &Change| now(change).is_some_and(|now| now == change.value.as_bytes());
+        if changes.iter().all(is_done) {
             return Ok(snapshot.revision);
         }
-        if now != before.as_ref() {
-            return Err(SecretsError::Changed(name.to_owned()));
+        if let Some(other) = changes.iter().find(|change| now(change) != change.before.as_ref()) {
+            return Err(SecretsError::Changed(other.name.clone()));
         }
     }
     Err(SecretsError::Busy)
@@ -236,13 +282,14 @@ impl Report {
             lines.push("no key of a service uses it".into());
         }
         lines.extend(self.notes.iter().map(|note| format!("note     {note}")));
-        lines.push(if self.dry_run {
-            format!("nothing was written; --apply gives general/{} a new value", self.name)
-        } else {
-            format!(
-                "general/{} has a new value ({}); revision {}",
-                self.name, self.kind, self.revision
-            )
+        let shifted = self.changed.join(", ");
+        lines.push(match (self.changed.as_slice(), self.dry_run) {
+            ([key], true) => format!("nothing was written; --apply gives {key} a new value"),
+            (_, true) => format!("nothing was written; --apply shifts {shifted}"),
+            ([key], false) => {
+                format!("{key} has a new value ({}); revision {}", self.kind, self.revision)
+            }
+            (_, false) => format!("{shifted} have been shifted; revision {}", self.revision),
         });
         lines
     }

@@ -1,8 +1,13 @@
 //! The overview as text. Whatever a record says, no control character of it gets out.
 
-use etcstack_config::status::{Process, ProcessState, Status, Time};
+mod daemons;
+
+use std::borrow::Cow;
+
+use etcstack_config::status::Time;
 use unicode_width::UnicodeWidthStr;
 
+use self::daemons::daemons;
 use super::overview::{Judged, Overview};
 
 const TITLES: [&str; REASON + 1] =
@@ -11,8 +16,11 @@ const TITLES: [&str; REASON + 1] =
 const STATE: usize = 3;
 /// The last column, which takes what is left of a line.
 const REASON: usize = 8;
+/// The column of the daemons, which is cut to this where the last one has no room beside it.
+const DAEMONS: usize = 6;
+const CUT: usize = 20;
 /// The columns that go first where there is no room: the age, the daemons, the role, the service.
-const DISPENSABLE: [usize; 4] = [7, 6, 1, 0];
+const DISPENSABLE: [usize; 4] = [7, DAEMONS, 1, 0];
 /// Between two columns.
 const GAP: usize = 2;
 /// The narrowest last column beside the others.
@@ -113,37 +121,6 @@ fn row(judged: &Judged, now: Time) -> Row {
     Row { cells: cells.map(|cell| clean(&cell)), colour }
 }
 
-/// `ready`, `2 ready, 1 restart`, `api ready, worker stopped`.
-fn daemons(status: &Status) -> String {
-    let word = |process: &Process| match process.state {
-        ProcessState::Starting => "starting",
-        ProcessState::Running => "running",
-        ProcessState::Ready => "ready",
-        ProcessState::NotReady => "not ready",
-        ProcessState::Restarting => "restarting",
-        ProcessState::Stopped => "stopped",
-        ProcessState::Unknown => "unknown",
-    };
-    let processes = &status.processes;
-    let Some(first) = processes.first().map(word) else { return "-".to_owned() };
-    let text = match processes.len() {
-        1 => first.to_owned(),
-        count if processes.iter().all(|process| word(process) == first) => {
-            format!("{count} {first}")
-        }
-        _ => {
-            let each = processes.iter().map(|p| format!("{} {}", p.name, word(p)));
-            each.collect::<Vec<_>>().join(", ")
-        }
-    };
-    let restarts: u64 = processes.iter().map(|process| process.starts.saturating_sub(1)).sum();
-    match restarts {
-        0 => text,
-        1 => format!("{text}, 1 restart"),
-        more => format!("{text}, {more} restarts"),
-    }
-}
-
 /// A time in its largest unit: `42s`, `7m`, `3h`, `12d`.
 fn short(seconds: u64) -> String {
     match seconds {
@@ -184,6 +161,10 @@ impl Columns {
             widths.iter().flatten().map(|width| width + GAP).sum::<usize>()
         };
         let most = paper.width.unwrap_or(usize::MAX);
+        let excess = (total(&widths).saturating_add(NARROWEST)).saturating_sub(most);
+        if let Some(width) = &mut widths[DAEMONS] {
+            *width = width.saturating_sub(excess).max(CUT.min(*width));
+        }
         for dispensable in DISPENSABLE {
             if total(&widths) > most.saturating_add(GAP) {
                 widths[dispensable] = None;
@@ -203,8 +184,9 @@ impl Columns {
             let Some(width) = width else { continue };
             let is_coloured = number == STATE && paper.colour && !row.colour.is_empty();
             let (colour, plain) = if is_coloured { (row.colour, PLAIN) } else { ("", "") };
+            let cell = cut(cell, width);
             let blanks = " ".repeat(width + GAP - cell.width());
-            text.extend([colour, cell, plain, &blanks]);
+            text.extend([colour, &cell, plain, &blanks]);
         }
         let [.., reason] = &row.cells;
         let indent = format!("\n{}", " ".repeat(self.indent));
@@ -215,6 +197,21 @@ impl Columns {
         let lines: Vec<_> = text.lines().map(str::trim_end).collect();
         lines.join("\n") + "\n"
     }
+}
+
+/// As much of a text as has room.
+fn cut(text: &str, width: usize) -> Cow<'_, str> {
+    if text.width() <= width {
+        return text.into();
+    }
+    let mut short = String::new();
+    for letter in text.chars() {
+        if short.width() + letter.to_string().width() >= width {
+            break;
+        }
+        short.push(letter);
+    }
+    (short + "…").into()
 }
 
 /// Cuts a text into lines between its words, and within words that are longer than a line.

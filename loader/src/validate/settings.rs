@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use etcstack_config::catalog::{Catalog, LARGEST};
 use etcstack_config::data::{CATALOGS, SETTINGS};
 use etcstack_config::problem::{Place, Problem};
-use etcstack_config::validate::{Catalogs, Code, Names, Settings};
+use etcstack_config::validate::{Catalogs, Code, Earlier, Names, Settings};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+
+use crate::said::Said;
 
 /// The file beside the roles.
 #[derive(Default, Deserialize)]
@@ -19,6 +21,7 @@ use serde::de::IgnoredAny;
 struct Document {
     release: Option<String>,
     environment: Vec<String>,
+    generated: Vec<String>,
     used: Vec<String>,
     services: BTreeMap<String, String>,
     accept: Vec<Accepted>,
@@ -87,16 +90,40 @@ pub(crate) fn read(args: &Sources<'_>) -> Result<(Settings, Against), Problem> {
     let (catalogs, against) = catalogs(args, &mut document)?;
     let settings = Settings {
         catalogs,
+        earlier: Vec::new(),
         environment: Names::new(document.environment),
+        generated: Names::new(document.generated),
         used: Names::new(document.used),
         accepted: document.accept.into_iter().map(|one| (one.code, one.file)).collect(),
     };
     Ok((settings, against))
 }
 
-/// The variables that agents have in their environment, as far as `validate.toml` can be read.
-pub(crate) fn environment(dir: &Path) -> Names {
-    Names::new(document(&dir.join(SETTINGS)).unwrap_or_default().environment)
+/// What `validate.toml` says of variables.
+pub(crate) fn said(dir: &Path) -> Result<Said, Problem> {
+    let Document { environment, generated, used, .. } = document(&dir.join(SETTINGS))?;
+    Ok(Said { environment, generated, used, ..Said::default() })
+}
+
+/// The catalogs of the releases before the one that is checked against, the newest first.
+pub(crate) fn earlier(args: &Sources<'_>, against: &Against) -> Result<Vec<Earlier>, Problem> {
+    let Some(release) = against.release() else { return Ok(Vec::new()) };
+    let root = root(args);
+    let aliases = document(&args.dir.join(SETTINGS))?.services;
+    let releases = releases(&root)?;
+    let mut pairs: Vec<_> = releases.iter().zip(releases.iter().skip(1)).collect();
+    pairs.retain(|(_, next)| next.as_str() <= release);
+    let read = |(release, next): (&String, &String)| {
+        let by_service = of_release(&root.join(release))?;
+        let catalogs = Catalogs { by_service, aliases: aliases.clone() };
+        Ok(Earlier { release: release.clone(), next: next.clone(), catalogs })
+    };
+    pairs.into_iter().rev().map(read).collect()
+}
+
+/// The directory of the catalogs.
+fn root(args: &Sources<'_>) -> PathBuf {
+    args.catalog.map_or_else(|| args.dir.join(CATALOGS), Path::to_owned)
 }
 
 fn document(path: &Path) -> Result<Document, Problem> {
@@ -125,7 +152,7 @@ fn catalogs(
     document: &mut Document,
 ) -> Result<(Option<Catalogs>, Against), Problem> {
     let asked = args.catalog.is_some();
-    let root = args.catalog.map_or_else(|| args.dir.join(CATALOGS), Path::to_owned);
+    let root = root(args);
     let release = args.release.map(str::to_owned).or(document.release.take());
     if !root.is_dir() && !asked && release.is_none() {
         return Ok((None, Against::Nothing));

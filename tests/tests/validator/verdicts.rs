@@ -70,7 +70,7 @@ pub(crate) fn ours(name: &str, service: &Service, text: &str) -> Verdicts {
     let mut found = Verdicts::default();
     for finding in json["findings"].as_array().unwrap() {
         let verdict = match finding["code"].as_str().unwrap() {
-            "unknown-option" | "unknown-section" => Name::Unknown,
+            "unknown-option" | "unknown-section" | "removed-option" => Name::Unknown,
             "deprecated-name" => Name::Former,
             _ => continue,
         };
