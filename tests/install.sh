@@ -24,6 +24,8 @@ mariadb="mariadb-client-core"
 need "$mariadb" command -v my_print_defaults
 need rsync command -v rsync
 need libvirt0 python3 -c 'import ctypes; ctypes.CDLL("libvirt.so.0")'
+# Its kustomize has to know components: Debian's has since version 13.
+need kubernetes-client command -v kubectl
 if [[ ${1:-} == bench ]]; then
     need crudini command -v crudini
 fi

@@ -23,43 +23,20 @@ impl Certificates {
     /// for the new one.
     pub fn renew(&self) {
         let path = self.folder.path();
-        request(path, "ca", &["-x509", "-days", "2"]);
+        request(path, "ca", "etcstack test ca", &["-x509", "-days", "2"]);
         for (name, usage) in [("server", "serverAuth,clientAuth"), ("client", "clientAuth")] {
-            request(
-                path,
-                name,
-                &[
-                    "-addext",
-                    "subjectAltName=IP:127.0.0.1,DNS:localhost",
-                    "-addext",
-                    &format!("extendedKeyUsage={usage}"),
-                ],
-            );
-            let pem = format!("{name}.pem");
-            let key = format!("{name}-key.pem");
-            // "openssl x509 -copy_extensions" is the signing that keeps what was asked for.
-            openssl(
-                path,
-                &[
-                    "x509",
-                    "-req",
-                    "-in",
-                    &pem,
-                    "-out",
-                    &pem,
-                    "-days",
-                    "2",
-                    "-CA",
-                    "ca.pem",
-                    "-CAkey",
-                    "ca-key.pem",
-                    "-CAcreateserial",
-                    "-copy_extensions",
-                    "copyall",
-                ],
-            );
-            assert!(path.join(key).is_file());
+            sign(path, name, &format!("etcstack test {name}"), usage);
         }
+    }
+
+    /// A client's certificate with this common name, and its key; made when it is first asked for, and
+    /// no good any more once they are renewed.
+    pub fn client_named(&self, name: &str) -> (PathBuf, PathBuf) {
+        let pair = self.pair(name);
+        if !pair.0.is_file() {
+            sign(self.folder.path(), name, name, "clientAuth");
+        }
+        pair
     }
 
     /// The authority's certificate.
@@ -89,8 +66,37 @@ impl Default for Certificates {
     }
 }
 
-fn request(folder: &Path, name: &str, more: &[&str]) {
-    let subject = format!("/CN=etcstack test {name}");
+fn sign(path: &Path, name: &str, common_name: &str, usage: &str) {
+    let usage = format!("extendedKeyUsage={usage}");
+    let names = "subjectAltName=IP:127.0.0.1,DNS:localhost";
+    request(path, name, common_name, &["-addext", names, "-addext", &usage]);
+    let (pem, key) = (format!("{name}.pem"), format!("{name}-key.pem"));
+    // "openssl x509 -copy_extensions" is the signing that keeps what was asked for.
+    openssl(
+        path,
+        &[
+            "x509",
+            "-req",
+            "-in",
+            &pem,
+            "-out",
+            &pem,
+            "-days",
+            "2",
+            "-CA",
+            "ca.pem",
+            "-CAkey",
+            "ca-key.pem",
+            "-CAcreateserial",
+            "-copy_extensions",
+            "copyall",
+        ],
+    );
+    assert!(path.join(key).is_file());
+}
+
+fn request(folder: &Path, name: &str, common_name: &str, more: &[&str]) {
+    let subject = format!("/CN={common_name}");
     let (pem, key) = (format!("{name}.pem"), format!("{name}-key.pem"));
     let common = [
         "req",

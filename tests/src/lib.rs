@@ -32,7 +32,7 @@ pub use http::{Answer, http};
 pub use port::Port;
 pub use proc::{children, cpu_ticks, is_alive, named};
 pub use process::Process;
-pub use programs::{binary, openstack_venv};
+pub use programs::{binary, judges, openstack_venv};
 pub use proxy::Proxy;
 pub use ran::{Ran, run, said};
 pub use requests::{Outcome, Requests};

@@ -49,3 +49,19 @@ pub fn openstack_venv() -> PathBuf {
     };
     VENV.get_or_init(make).clone()
 }
+
+/// What the judges of rabbitmq.conf, of libvirt's files and of Kubernetes' manifests need; unpacked by
+/// the first call ever.
+pub fn judges() -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let make = || {
+        let script = Path::new(CRATE).join("judges/setup.sh");
+        let output = Command::new(&script)
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap_or_else(|error| panic!("cannot run {}: {error}", script.display()));
+        assert!(output.status.success(), "{}: {}", script.display(), output.status);
+        PathBuf::from(String::from_utf8(output.stdout).expect("a path in UTF-8").trim_end())
+    };
+    FOLDER.get_or_init(make).clone()
+}

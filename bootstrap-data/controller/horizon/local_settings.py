@@ -45,7 +45,8 @@ LOGGING = {
     },
 }
 
-# Behind a proxy that ends TLS.
-# SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-# CSRF_COOKIE_SECURE = True
-# SESSION_COOKIE_SECURE = True
+# Behind a proxy that ends TLS, and lets nobody else say so: with HORIZON_TLS=yes.
+if "${HORIZON_TLS:-no}" == "yes":
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    CSRF_COOKIE_SECURE = True
+    SESSION_COOKIE_SECURE = True

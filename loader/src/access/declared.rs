@@ -36,6 +36,8 @@ pub(super) enum What {
     Variables(String),
     /// The keys of the service in another role.
     Layer(ServiceName),
+    /// All layers whose names start so, whoever's keys they hold: which there will be, nobody knows.
+    Layers(String),
     /// One key.
     Key(String),
     /// All keys that start so.
@@ -135,7 +137,14 @@ pub(super) fn parse_what(text: &str) -> Result<What, String> {
                 Err(error) => Err(no_key(&error)),
             }
         }
-        _ => Err(no_key(&"write general/START*, ROLE/SERVICE/* or _etcstack/…*")),
+        // Never all roles that happen to start alike, as `compute` and `compute-old`.
+        [layer] if layer.split_once('@').is_some_and(|(role, _)| !role.is_empty()) => {
+            match Key::parse(&format!("{layer}x/x/x")) {
+                Ok(_) => Ok(What::Layers(layer.to_owned())),
+                Err(error) => Err(no_key(&error)),
+            }
+        }
+        _ => Err(no_key(&"write general/START*, ROLE/SERVICE/*, ROLE@* or _etcstack/…*")),
     }
 }
 
@@ -154,12 +163,27 @@ mod tests {
                 "compute@a/nova/*",
                 What::Layer(ServiceName { role: "compute@a".into(), service: "nova".into() }),
             ),
+            ("compute@*", What::Layers("compute@".into())),
+            ("compute@rack7-*", What::Layers("compute@rack7-".into())),
         ] {
             assert_eq!(parse_what(text), Ok(what), "{text}");
         }
-        for bad in
-            ["", "*", "a", "general/a", "general/a*", "r/s", "r/*", "r/s/f*", "/s/*", "_x/y/*"]
-        {
+        for bad in [
+            "",
+            "*",
+            "a",
+            "a*",
+            "@*",
+            "_x@*",
+            "general/a",
+            "general/a*",
+            "r/s",
+            "r/*",
+            "r@x/*",
+            "r/s/f*",
+            "/s/*",
+            "_x/y/*",
+        ] {
             assert!(parse_what(bad).is_err(), "{bad}");
         }
     }

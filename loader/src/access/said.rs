@@ -26,8 +26,11 @@ pub(super) fn extras(
         let spans = rights.iter().filter(|(_, kind)| **kind == Kind::Read).map(|(span, _)| span);
         let whats: Vec<_> = spans.filter_map(|span| said(span, prefix, &service)).collect();
         // Layers alone are no sign of a service that only the file knows.
-        let of_own_role =
-            |what: &What| matches!(what, What::Layer(layer) if base(&layer.role) == service.role);
+        let of_own_role = |what: &What| match what {
+            What::Layer(layer) => base(&layer.role) == service.role,
+            What::Layers(start) => base(start) == service.role,
+            _ => false,
+        };
         if wanted.roles.contains_key(role) || !whats.iter().all(of_own_role) {
             extras.extend(whats.into_iter().map(|what| Extra {
                 role: Some(service.role.clone()),
@@ -59,7 +62,7 @@ fn said(span: &Span, prefix: &str, service: &ServiceName) -> Option<What> {
     let what = parse_what(text.strip_prefix(prefix)?).ok()?;
     let is_usual = match &what {
         What::Variable(_) => true,
-        What::Variables(_) => false,
+        What::Variables(_) | What::Layers(_) => false,
         What::Layer(layer) => layer == service,
         What::Key(key) => key == LOAD_MARK,
         What::Below(start) => start.starts_with("_etcstack/loaded/"),

@@ -113,7 +113,8 @@ impl Cloud<'_> {
         }
         may(Kind::Write, self.below(&format!("_etcstack/status/{folder}/")));
         let layers = self.layers(name);
-        if layers.len() > 1 {
+        let any = self.extras_of(name).any(|extra| matches!(extra.what, What::Layers(_)));
+        if any || layers.len() > 1 {
             // The record's name lists all layers of the replica, and which, nobody knows here.
             may(Kind::Write, self.below(&format!("_etcstack/status/{},", escape(role))));
         }
@@ -137,6 +138,10 @@ impl Cloud<'_> {
                     may(Kind::Read, self.below(&variable_key(start)));
                 }
                 What::Layer(_) => {}
+                What::Layers(start) => {
+                    may(Kind::Read, self.below(start));
+                    may(Kind::Read, self.below(&format!("_etcstack/loaded/{start}")));
+                }
                 What::Key(key) => may(Kind::Read, self.key(key)),
                 What::Below(start) => may(Kind::Read, self.below(start)),
             }
@@ -323,6 +328,23 @@ mod tests {
         }
         let other = lines(&wanted, "cloud.other.s");
         assert!(other.contains(&"read cloud/_etcstack/bootstrap/x/y".to_owned()));
+    }
+
+    #[test]
+    fn layers_that_nobody_knows_yet() {
+        let keys = [("compute/nova/n.conf/x/a", "1"), ("compute/libvirt/l.conf/x/a", "1")];
+        let extras = [extra(Some("compute"), "nova", What::Layers("compute@".into()))];
+        let wanted = wanted(&keys, &extras).unwrap();
+        let found = lines(&wanted, "cloud.compute.nova");
+        for right in [
+            "read cloud/compute@*",
+            "read cloud/_etcstack/loaded/compute@*",
+            "write cloud/_etcstack/status/compute,*",
+        ] {
+            assert!(found.iter().any(|line| line == right), "{right} is not in {found:?}");
+        }
+        let other = lines(&wanted, "cloud.compute.libvirt");
+        assert!(!other.iter().any(|line| line.contains('@') || line.contains("compute,")));
     }
 
     #[test]

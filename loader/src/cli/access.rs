@@ -31,7 +31,8 @@ with --also, or in DIR/.access.toml, as lists of keys; * at the end means all th
   \"controller/glance\" = [\"general/DEBUG_SHELL\", \"general/GLANCE_*\"]
   keystone = [\"_etcstack/bootstrap/glance/db-sync\"]
   \"compute/nova\" = [\"compute@node7/nova/*\"]
-A variable brings along those that it refers to, ROLE/SERVICE/* a layer that has no keys yet.
+A variable brings along those that it refers to, ROLE/SERVICE/* a layer that has no keys yet,
+ROLE@* all layers, for nodes that come and go.
 Where DIR is none, rights that the file may have said are kept and named, but for those to single
 variables: say these with --also.
 

@@ -137,7 +137,8 @@ async fn a_reload_takes_no_turn() {
 /// The turn lasts until the reload is told, however late that is, and the daemon is ready again.
 #[tokio::test(flavor = "multi_thread")]
 async fn reloads_in_turn_never_have_two_unready() {
-    for reload in ["in_turn = true\nmin_interval = '0s'", "in_turn = true\nmin_interval = '500ms'"] {
+    for reload in ["in_turn = true\nmin_interval = '0s'", "in_turn = true\nmin_interval = '500ms'"]
+    {
         let stage = Stage::loaded().await;
         let service = Service::start(&stage, 3, Manifest { reload, ..USUAL }).await;
         for (turn, orders) in ["ready-after:300", "ready-after:301"].iter().enumerate() {

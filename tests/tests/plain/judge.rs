@@ -1,10 +1,7 @@
 //! The judges: Python processes that ask the real readers.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
-
 use etcstack_tests::dialects::Script;
+use etcstack_tests::judges;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -29,7 +26,7 @@ pub(crate) struct Answer {
 
 impl Judge {
     pub(crate) fn rabbitmq() -> Self {
-        Self(Script::start("judges/plain.py", &[folder().as_os_str()]))
+        Self(Script::start("judges/plain.py", &[judges().as_os_str()]))
     }
 
     pub(crate) fn rsync() -> Self {
@@ -45,22 +42,4 @@ impl Judge {
         let mut answer: Answer = self.0.ask(&json!({ "text": text }));
         answer.error.take().map_or(Ok(answer), Err)
     }
-}
-
-fn judges() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("judges")
-}
-
-/// What some judges need; unpacked by the first call ever.
-pub(crate) fn folder() -> PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let make = || {
-        let output = Command::new(judges().join("setup.sh"))
-            .stderr(Stdio::inherit())
-            .output()
-            .expect("cannot run tests/judges/setup.sh");
-        assert!(output.status.success(), "tests/judges/setup.sh: {}", output.status);
-        PathBuf::from(String::from_utf8(output.stdout).expect("a path in UTF-8").trim_end())
-    };
-    FOLDER.get_or_init(make).clone()
 }

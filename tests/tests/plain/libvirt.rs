@@ -4,12 +4,13 @@ use std::fs;
 
 use etcstack_config::dialect::Dialect;
 use etcstack_tests::dialects::{Tally, every};
+use etcstack_tests::judges;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
 
-use crate::judge::{Judge, folder};
+use crate::judge::Judge;
 use crate::text::{blanks, document, hostile, nasty};
 use crate::{Values, check, check_refusal, check_untouched, ours, overlay, set, sorted};
 
@@ -243,7 +244,7 @@ fn a_variable_without_quotes_is_a_number() {
 fn the_files_that_libvirt_ships() {
     let judge = Judge::libvirt();
     let mut options = 0;
-    for file in fs::read_dir(folder().join("etc/libvirt")).unwrap() {
+    for file in fs::read_dir(judges().join("etc/libvirt")).unwrap() {
         let path = file.unwrap().path();
         let default = fs::read_to_string(&path).unwrap();
         assert!(same(&judge, &default).unwrap(), "{}", path.display());

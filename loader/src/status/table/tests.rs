@@ -136,7 +136,7 @@ nova     n3    refused     90       115
 fn many_daemons_make_no_table_wider_than_the_terminal() {
     let paper = Paper { width: Some(116), colour: false };
     let text = text(Which::All, 0, paper);
-    assert!(text.contains("api ready, worker not…  3m   unknown variable"), "{text}");
+    assert!(text.contains("api ready, worker no…  3m   unknown variable"), "{text}");
     assert!(text.contains("2 ready, 2 restarts    3m   has not read"), "{text}");
     assert!(text.lines().all(|line| line.width() <= 116), "{text}");
     assert_eq!(cut("東京都", 5), "東京…");
