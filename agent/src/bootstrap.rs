@@ -380,6 +380,8 @@ impl Bootstrap<'_> {
         if let Some(complaint) = record.complaint() {
             tracing::error!(step = step.name, "the step {complaint}");
             self.show(step, StepState::Failed, &complaint);
+        } else if let Some(text) = record.runs_on() {
+            self.show(step, StepState::Waiting, &text);
         }
     }
 

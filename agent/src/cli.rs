@@ -16,7 +16,7 @@ use crate::observe::Listen;
 
 /// Renders a service's files from etcd, runs the service, and tells it of changes
 #[derive(Parser)]
-#[command(name = "etcstack-agent", version)]
+#[command(name = "etcstack-agent", version, propagate_version = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -25,7 +25,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Renders the files, runs the daemon, follows the store: the ENTRYPOINT of an image
-    #[command(after_long_help = RUN_HELP)]
+    #[command(display_name = "etcstack-agent", after_long_help = RUN_HELP)]
     Run(Box<RunArgs>),
     /// Renders the files once and ends: for an init container
     #[command(after_long_help = RENDER_HELP)]

@@ -11,6 +11,7 @@ mod take;
 mod tell;
 mod trial;
 mod turns;
+mod way_back;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
@@ -29,6 +30,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use trial::Trial;
 use turns::Restarting;
+use way_back::WayBack;
 
 use crate::Failure;
 use crate::apply::Undo;
@@ -103,6 +105,8 @@ pub(crate) struct Life {
     unready: BTreeSet<usize>,
     /// What each of them was told of last.
     told: BTreeMap<usize, Applied>,
+    /// The state that is given a second try, alone, since it failed as one of several.
+    tried_again: Option<String>,
     /// Those of them that were well before: should they die now, the change is to blame.
     blamable: BTreeSet<usize>,
     /// What has passed the checks last: it may have to wait for its turn.
@@ -114,13 +118,15 @@ pub(crate) struct Life {
     /// And the rest of what was good then.
     good: Option<Good>,
     trial: Option<Trial>,
+    /// The daemons are on their way back from a change.
+    way_back: Option<WayBack>,
     /// A restart that waits for its turn.
     restarting: Option<Restarting>,
     /// The turn that we hold.
     turn: Option<Turn>,
     /// This turn is for a restart of all, too, that somebody has asked for.
     restart_asked: bool,
-    /// A state that is good and could not be written yet.
+    /// A state that could not be written yet, or had to wait.
     unwritten: Option<Unwritten>,
     /// When to follow the store anew, should following it have failed.
     follow_at: Option<Instant>,
@@ -220,12 +226,14 @@ impl Life {
             touched: BTreeSet::new(),
             unready: BTreeSet::new(),
             told: BTreeMap::new(),
+            tried_again: None,
             blamable: BTreeSet::new(),
             checked: None,
             marking: None,
             undo: Undo::default(),
             good: None,
             trial: None,
+            way_back: None,
             restarting: None,
             turn: None,
             restart_asked: false,
@@ -270,6 +278,7 @@ impl Life {
         self.preparing = None;
         self.stepping = None;
         self.trial = None;
+        self.way_back = None;
         self.restarting = None;
         self.unwritten = None;
         self.give_back_turn();

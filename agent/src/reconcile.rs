@@ -207,14 +207,18 @@ impl Reconciler {
         self.applied.values_mut().for_each(|applied| *applied = None);
     }
 
+    /// Files of another manifest of the same service, or with a mistake in their names: that cannot
+    /// be told apart here.
     fn report_foreign<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
+        let mut files = String::new();
         for name in names {
             if self.foreign.insert(name.clone()) {
-                tracing::warn!(
-                    file = name,
-                    "the store has keys of a file that the manifest does not name"
-                );
+                files.push_str(name);
+                files.push(' ');
             }
+        }
+        if !files.is_empty() {
+            tracing::info!(files, "the store has keys of files that this manifest does not name");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use etcstack_store::{Event, Store, View};
-use serde::Deserialize;
+use serde_json::Value;
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -111,7 +111,7 @@ impl Dependency {
         &self,
         store: &Store,
         key: &str,
-        judge: fn(&[u8]) -> Result<(), &'static str>,
+        judge: fn(&[u8]) -> Result<(), String>,
         progress: &mut Progress<impl FnMut(&str)>,
     ) {
         let mut pauses = pauses();
@@ -127,27 +127,27 @@ impl Dependency {
         &self,
         store: &Store,
         key: &str,
-        judge: fn(&[u8]) -> Result<(), &'static str>,
+        judge: fn(&[u8]) -> Result<(), String>,
         progress: &mut Progress<impl FnMut(&str)>,
     ) -> Result<(), &'static str> {
         // Just this key: the right to read what only begins so, nobody grants us.
         let only = key.to_owned();
         let view = View::new(Vec::new(), move |_| BTreeSet::from([only.clone()]));
         let mut follower = store.follow(view);
-        let mut state = "the store has not answered";
+        let mut state = "the store has not answered".to_owned();
         while let Some(event) = follower.next().await {
             let why = match event {
                 Event::State(snapshot) => {
                     match snapshot.entries.get(key).map(|value| judge(value)) {
                         Some(Ok(())) => return Ok(()),
                         Some(Err(why)) => state = why,
-                        None => state = "not there yet",
+                        None => "not there yet".clone_into(&mut state),
                     }
-                    state.to_owned()
+                    state.clone()
                 }
                 Event::Loading => "a load of the store is under way".to_owned(),
                 Event::Lost(error) => error.to_string().replace('\n', "; "),
-                Event::Back => state.to_owned(),
+                Event::Back => state.clone(),
             };
             progress.not_yet(format!("{self}: {why}"));
         }
@@ -176,25 +176,22 @@ async fn exists(path: &Path) -> Result<(), String> {
     }
 }
 
-/// The record of a bootstrap step, as far as it matters here.
-#[derive(Deserialize)]
-struct Record {
-    runs: Vec<Run>,
-}
-
-#[derive(Deserialize)]
-struct Run {
-    outcome: String,
-}
-
-fn is_done(record: &[u8]) -> Result<(), &'static str> {
-    let record: Record =
-        serde_json::from_slice(record).map_err(|_| "its record cannot be understood")?;
-    match record.runs.last() {
-        _ if record.runs.iter().any(|run| run.outcome == "done") => Ok(()),
-        Some(_) => Err("it failed and will be tried again"),
-        None => Err("not done yet"),
+/// Whether a bootstrap step is done, by its record.
+fn is_done(record: &[u8]) -> Result<(), String> {
+    let record: Value = serde_json::from_slice(record).unwrap_or_default();
+    let Some(runs) = record.get("runs").and_then(Value::as_array) else {
+        return Err("its record cannot be understood".to_owned());
+    };
+    let text = |run: &Value, name| run.get(name).and_then(Value::as_str).unwrap_or("?").to_owned();
+    if runs.iter().any(|run| text(run, "outcome") == "done") {
+        return Ok(());
     }
+    // Begun or failed.
+    let last = runs.last().map(|run| ["outcome", "host", "at"].map(|name| text(run, name)));
+    Err(match last {
+        Some([outcome, host, at]) => format!("{outcome} on {host} at {at}, not done yet"),
+        None => "not done yet".to_owned(),
+    })
 }
 
 /// Tells what is waited for, once.

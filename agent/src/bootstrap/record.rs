@@ -108,6 +108,12 @@ impl Record {
         self.runs.last().and_then(Run::complaint)
     }
 
+    /// Where and since when it runs, if it does.
+    pub(super) fn runs_on(&self) -> Option<String> {
+        let run = self.runs.last().filter(|run| run.outcome == Outcome::Begun)?;
+        Some(format!("begun on {} at {}, not done yet", run.host, run.at))
+    }
+
     pub(super) fn write(&self, key: String) -> Write {
         Write::Put { key, value: serde_json::to_vec(self).unwrap_or_default() }
     }

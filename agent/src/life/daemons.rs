@@ -31,6 +31,8 @@ impl Life {
         }
         let pause = process.start_again();
         tracing::warn!(process = name, "starting it again in {pause:?}");
+        // If it was on its way back, something newer may mend it.
+        self.end_way_back();
         Ok(())
     }
 
@@ -49,16 +51,17 @@ impl Life {
     }
 
     fn start(&mut self, number: usize, reason: StartReason) -> Result<(), LaunchError> {
-        let can_undo = self.can_undo();
+        if self.can_undo() {
+            // It is going to read what may have to go back.
+            self.touched.insert(number);
+            self.note_told(number);
+        }
         let Some(process) = self.processes.0.get_mut(number) else { return Ok(()) };
+        // And nothing else.
+        process.knows_several = false;
         process.start(&self.children, &self.exported)?;
         self.metrics.started(process.name(), reason, Time::now());
         self.show_start(number);
-        if can_undo {
-            // It has read what may have to go back.
-            self.touched.insert(number);
-            self.told.extend(self.applied.clone().map(|applied| (number, applied)));
-        }
         Ok(())
     }
 
@@ -93,8 +96,8 @@ impl Life {
                     self.start_the_dead_again();
                 }
                 (Err(error), StartReason::Change) if self.can_undo() => {
-                    let processes = numbers.iter().copied().collect();
-                    let back = self.roll_back(error.to_string(), None, processes);
+                    let culprit = BTreeSet::from([number]);
+                    let back = self.roll_back(error.to_string(), None, culprit);
                     return Box::pin(back).await;
                 }
                 (Err(error), StartReason::Rollback) => return Err(failure(error).into()),

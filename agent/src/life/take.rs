@@ -35,16 +35,18 @@ impl Life {
         snapshot: Snapshot,
         backoff: Option<ExponentialBackoff>,
     ) -> Ending {
-        if let Some(stepping) = &mut self.stepping {
-            // A step that runs is not interrupted. What is tried again may be older.
-            let is_newest = self.newest.as_ref() == Some(&state_of(&snapshot.entries));
-            if is_newest || stepping.next.is_none() {
-                stepping.next = Some(snapshot);
+        let state = state_of(&snapshot.entries);
+        // A step that runs is not interrupted, nor are daemons that come up on files from before.
+        let stepping = self.stepping.as_mut().map(|stepping| &mut stepping.next);
+        let way_back = self.way_back.as_mut().map(|way_back| &mut way_back.next);
+        if let Some(next) = stepping.or(way_back) {
+            // What is tried again may be older.
+            if next.is_none() || self.newest.as_ref() == Some(&state) {
+                *next = Some(snapshot);
             }
             self.unwritten = None;
             return Ok(());
         }
-        let state = state_of(&snapshot.entries);
         if self.is_settled(&snapshot, &state) {
             return Ok(());
         }

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use etcstack_store::{Expect, Store, Turn, Write};
+use etcstack_store::{Expect, Write};
 use tokio::time::{Instant, sleep};
 
-use super::{Applied, Ending, Good, Later, Life, retries};
-use crate::bad::{self, Bad};
+use super::{Applied, Ending, Good, Later, Life};
+use crate::bad;
 use crate::last_good;
 use crate::manifest::ReloadBy;
-use crate::observe::{StartReason, State};
 use crate::probe::Probe;
 use crate::supervise::{Child, Commander, Process, Signal};
 
@@ -22,7 +21,7 @@ const UP: Duration = Duration::from_secs(10);
 const ANSWER: Duration = Duration::from_secs(5);
 /// How soon to ask again; doubled up to the longest.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
-const ASK_SELDOM: Duration = Duration::from_secs(1);
+pub(super) const ASK_SELDOM: Duration = Duration::from_secs(1);
 
 /// Why what comes of a change says nothing of it.
 const UNREADY: &str = "not ready before the change, which is not blamed for that";
@@ -111,8 +110,8 @@ impl Life {
     /// Notes that daemons know of what is on disk, and puts them on trial.
     pub(super) fn has_told(&mut self, processes: &[usize]) {
         self.touched.extend(processes);
-        if let Some(applied) = &self.applied {
-            self.told.extend(processes.iter().map(|number| (*number, applied.clone())));
+        for number in processes {
+            self.note_told(*number);
         }
         // Whoever has ended by itself before, or was not ready, has another reason for that.
         let was_well = |number: &&usize| {
@@ -121,6 +120,24 @@ impl Life {
         };
         self.blamable.extend(processes.iter().filter(was_well));
         self.begin_trial(processes.iter().copied());
+    }
+
+    /// Notes what a daemon was told of, and whether that was not the only state since the last good.
+    pub(super) fn note_told(&mut self, number: usize) {
+        let (Some(applied), Some(process)) = (&self.applied, self.processes.0.get_mut(number))
+        else {
+            return;
+        };
+        let before = self.told.insert(number, applied.clone());
+        process.knows_several |= before.is_some_and(|before| before.state != applied.state);
+    }
+
+    /// Forgets what the daemons were told of: it is good, or undone.
+    pub(super) fn forget_told(&mut self) {
+        self.told.clear();
+        for process in &mut self.processes.0 {
+            process.knows_several = false;
+        }
     }
 
     /// Whether the death of a daemon is the fault of what it was told.
@@ -141,6 +158,7 @@ impl Life {
         let Some(trial) = self.trial.take() else { return Ok(()) };
         let Err(reason) = verdict else {
             self.passed(&trial.processes);
+            self.end_way_back();
             return Ok(());
         };
         let told = trial.processes.iter().filter_map(|number| self.told.get(number));
@@ -160,6 +178,8 @@ impl Life {
         self.blamable.clear();
         let verdict = Box::pin(self::verdict(self.questions(&trial.processes), false));
         self.trial = Some(Trial { verdict, ..trial });
+        // Something newer may mend it.
+        self.end_way_back();
         Ok(())
     }
 
@@ -192,7 +212,7 @@ impl Life {
         }
         self.undo.forget();
         self.touched.clear();
-        self.told.clear();
+        self.forget_told();
         self.blamable.clear();
         self.blamed = false;
         if let Some(applied) = self.applied.clone() {
@@ -200,12 +220,12 @@ impl Life {
             self.good = Some(self.as_good(applied));
         }
         self.remove_mark();
-        // What has failed may be tried again, now that something else was good.
-        self.bad.take_if(|bad| {
-            self.good.as_ref().is_some_and(|good| {
-                good.applied.state != bad.state && self.newest.as_ref() == Some(&good.applied.state)
-            })
-        });
+        let good = self.good.as_ref().map(|good| &good.applied.state);
+        if good.is_some() && good == self.newest.as_ref() {
+            // What has failed may be tried again, now that something else was good.
+            self.bad.take_if(|bad| good != Some(&bad.state));
+            self.tried_again = None;
+        }
         if let Some(snapshot) = self.on_trial.take() {
             last_good::keep(&self.manifest, &snapshot);
         }
@@ -233,130 +253,15 @@ impl Life {
             }
         });
     }
-
-    /// Brings back the last good files, and starts the daemons on them once more: these, and all
-    /// that have been told of anything since.
-    ///
-    /// The culprit is what the daemon was told of; `None` for what is on disk. Something newer that
-    /// no daemon knows of yet is not to blame, and has its turn after this.
-    pub(super) async fn roll_back(
-        &mut self,
-        reason: String,
-        culprit: Option<Applied>,
-        processes: BTreeSet<usize>,
-    ) -> Ending {
-        self.trial = None;
-        // Steps of something newer would prepare what goes away now.
-        self.stepping = None;
-        self.checked = None;
-        let (Some(applied), Some(good)) = (self.applied.take(), self.good.as_ref()) else {
-            // After a fault of ours nobody knows what was good.
-            self.start_the_dead_again();
-            self.give_back_turn();
-            self.follow_at = Some(Instant::now());
-            return Ok(());
-        };
-        let culprit = culprit.unwrap_or_else(|| applied.clone());
-        let revision = culprit.revision;
-        if applied.state != culprit.state || self.newest.as_ref() != Some(&culprit.state) {
-            self.follow_at = Some(Instant::now());
-        }
-        tracing::error!(revision, "{reason}: the last good files come back");
-        self.metrics.rolled_back();
-        let was_good = good.applied.revision;
-        let is_good = culprit.state == good.applied.state;
-        let bad = Bad::new(&self.manifest, &culprit, &good.applied, reason);
-        let is_marked = self.mark.as_ref().is_some_and(|(mark, _)| mark.state == bad.state);
-        if is_good || is_marked {
-            self.give_back_turn();
-        } else {
-            self.mark_bad(&bad);
-        }
-        self.restore().await;
-        let Some(good) = self.good.as_ref() else { return Ok(()) };
-        self.exported.clone_from(&good.exported);
-        self.inputs.send_replace(good.inputs.clone());
-        self.applied = Some(good.applied.clone());
-        self.reconciler.forget_all();
-        self.on_trial = None;
-        self.blamed = false;
-        self.told.clear();
-        self.failed(revision, &bad.reason);
-        if !is_good {
-            self.show_bad(&bad);
-            self.bad = Some(bad);
-        }
-        for number in std::mem::take(&mut self.blamable) {
-            if let Some(process) = self.processes.0.get_mut(number) {
-                // It was the change's fault.
-                process.faltered = false;
-            }
-        }
-        let touched = std::mem::take(&mut self.touched);
-        let dead = self.processes.0.iter().enumerate().filter(|(_, p)| p.child().is_none());
-        let dead: Vec<_> = dead.map(|(number, _)| number).collect();
-        let processes: BTreeSet<_> = processes.into_iter().chain(touched).chain(dead).collect();
-        let processes: Vec<_> = processes.into_iter().collect();
-        if self.manifest.has_change_steps() {
-            self.do_rollback_steps(processes);
-        } else {
-            self.restart(&processes, StartReason::Rollback).await?;
-        }
-        self.metrics.applied(was_good);
-        self.board.update(|status| status.revisions.applied = Some(was_good));
-        self.show_files_again();
-        self.show(State::RolledBack, None);
-        Ok(())
-    }
-
-    /// Puts the old bytes back. A disk that cannot take them now has to: there is nothing better to
-    /// do, and the daemons that live are left alone until then.
-    async fn restore(&mut self) {
-        let mut pauses = retries();
-        while !self.undo.restore() {
-            let pause = pauses.next().unwrap_or(ASK_SELDOM);
-            tracing::error!(
-                "the files from before cannot be put back; trying again in {pause:.1?}"
-            );
-            sleep(pause).await;
-        }
-    }
-
-    /// Writes the mark, in one transaction with giving back the turn: nobody gets the next one
-    /// without seeing it.
-    fn mark_bad(&mut self, bad: &Bad) {
-        if matches!(self.store, Store::Dir(_)) {
-            return;
-        }
-        let write = bad.write(bad::key(&self.manifest));
-        let task = write_mark(self.store.clone(), self.turn.take(), write);
-        self.marking = Some(tokio::spawn(task));
-    }
-}
-
-async fn write_mark(store: Store, turn: Option<Turn>, mark: Write) {
-    if let Some(turn) = turn {
-        match turn.release(vec![mark.clone()]).await {
-            Ok(()) => return,
-            Err(error) => tracing::warn!(%error, "the turn was lost before the mark was written"),
-        }
-    }
-    let mut pauses = retries();
-    while let Err(error) = store.commit(&[], std::slice::from_ref(&mark)).await {
-        if error.is_final() {
-            tracing::error!(%error, "the other replicas cannot be told that this revision is bad");
-            return;
-        }
-        sleep(pauses.next().unwrap_or(ASK_SELDOM)).await;
-    }
 }
 
 /// Waits until the daemons are up, have lived for a while, and answer; their deaths are seen
 /// elsewhere. Fails when they do not answer in time, unless they have all the time in the world.
 async fn verdict(questions: Vec<Question>, in_time: bool) -> Result<(), String> {
     let begun = Instant::now();
+    // All of them have the same time, and not one after the other.
     for question in &questions {
-        is_up(question).await;
+        is_up(question, begun + UP).await;
     }
     let settle = questions.iter().map(|question| question.settle).max().unwrap_or_default();
     sleep(settle).await;
@@ -378,9 +283,8 @@ async fn verdict(questions: Vec<Question>, in_time: bool) -> Result<(), String> 
 
 /// Without a probe, a daemon is up when it catches the signal that reloads it: a Python program
 /// needs seconds to come to its configuration. One that never catches it is given its time as well.
-async fn is_up(question: &Question) {
+async fn is_up(question: &Question, deadline: Instant) {
     let Some((child, signal)) = &question.listens else { return };
-    let deadline = Instant::now() + UP;
     let mut pause = ASK_AGAIN;
     while !child.catches(*signal) && Instant::now() < deadline {
         sleep(pause).await;

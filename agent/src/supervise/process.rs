@@ -30,6 +30,8 @@ pub(crate) struct Process {
     started_at: Option<Instant>,
     /// It has not been well yet, or has ended by itself and has not been well since.
     pub(crate) faltered: bool,
+    /// It was told of more than one unproven state since its last start.
+    pub(crate) knows_several: bool,
     /// When to start it again, after it has ended by itself.
     pub(crate) start_at: Option<Instant>,
     pause: Duration,
@@ -45,6 +47,7 @@ impl Process {
             child: None,
             started_at: None,
             faltered: true,
+            knows_several: false,
             start_at: None,
             pause: PAUSE,
         }

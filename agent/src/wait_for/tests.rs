@@ -179,9 +179,14 @@ async fn a_bootstrap_step_that_is_done_at_last() {
         (None, "not there yet"),
         (Some(r#"{"runs":[]}"#), "not done yet"),
         (Some("secret"), "its record cannot be understood"),
+        (Some(r#"{"runs":[{"outcome":"begun","host":1}]}"#), "begun on ? at ?, not done yet"),
         (
-            Some(r#"{"runs":[{"outcome":"failed","image":"a"}]}"#),
-            "it failed and will be tried again",
+            Some(r#"{"runs":[{"outcome":"failed","image":"a","host":"n1","at":"noon"}]}"#),
+            "failed on n1 at noon, not done yet",
+        ),
+        (
+            Some(r#"{"runs":[{"outcome":"failed"},{"outcome":"begun","host":"n2","at":"one"}]}"#),
+            "begun on n2 at one, not done yet",
         ),
     ] {
         if let Some(record) = record {

@@ -159,6 +159,41 @@ async fn a_step_that_fails_is_reported_by_all_and_tried_again() {
     }
 }
 
+/// Those that wait do not go on saying that it has failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_runs_again_is_not_reported_as_failed() {
+    let stage = Stage::loaded().await;
+    let (gate, go) = (text(&stage.path("gate")), text(&stage.path("go")));
+    let script = format!("test -e {gate} || exit 1; until test -e {go}; do sleep 0.05; done");
+    let steps = format!(
+        "[[bootstrap]]\nname = 'sync'\nonce_per = 'ever'\ncommand = ['sh', '-c', '{script}']\n"
+    );
+    let [first, second] = ["n1", "n2"].map(|host| replica(&stage, host, &steps));
+    let _both = [first.spawn(&[]), second.spawn(&[])];
+    for replica in [&first, &second] {
+        replica.wait_for("failed", |status| state_of(status, "sync") == "failed").await;
+    }
+    stage.write("gate", "");
+    eventually("one runs it, the other waits for it", PATIENCE, async || {
+        let (one, other) = (first.status().await?, second.status().await?);
+        let states = [state_of(&one, "sync"), state_of(&other, "sync")];
+        let texts = format!("{one} {other}");
+        if states.contains(&&Value::from("running"))
+            && states.contains(&&Value::from("waiting"))
+            && texts.contains("begun on n")
+        {
+            Ok(())
+        } else {
+            Err(texts)
+        }
+    })
+    .await;
+    stage.write("go", "");
+    for replica in [&first, &second] {
+        replica.settled(0).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_step_that_takes_too_long_has_failed() {
     let stage = Stage::loaded().await;

@@ -90,6 +90,19 @@ async fn without_a_manifest() {
     assert_eq!(stage.read("e/s/s.conf"), "# from the image\n[DEFAULT]\n#debug = true\n");
 }
 
+/// They may be another manifest's of the same service, which is nothing to warn of.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_the_manifest_does_not_name_are_told_once() {
+    let stage = Stage::loaded().await;
+    stage.etcd.put("controller/s/y.conf/a/b", "1").await;
+    stage.etcd.put("controller/s/z.conf/a/b", "1").await;
+    let agent = stage.run(&[]).await;
+    let lines = agent.lines();
+    let told: Vec<_> = lines.iter().filter(|line| line.contains("does not name")).collect();
+    let [line] = told.as_slice() else { panic!("{told:?}") };
+    assert!(line.contains("INFO") && line.contains("y.conf z.conf"), "{line}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn render_writes_once_and_ends() {
     let stage = Stage::loaded().await;

@@ -18,6 +18,7 @@ mod held;
 mod http;
 mod kills;
 mod layers;
+mod once_more;
 mod pid_one;
 mod process;
 mod processes;

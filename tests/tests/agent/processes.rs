@@ -83,6 +83,22 @@ async fn each_hears_of_its_own_files_in_its_own_way() {
     }
 }
 
+/// Nobody knows when such a daemon is up: it is given ten seconds, and all of them the same ten.
+#[tokio::test(flavor = "multi_thread")]
+async fn daemons_that_catch_no_signal_are_waited_for_together() {
+    let stage = Stage::loaded().await;
+    let process = |n: usize| format!("[[process]]\nname = 'p{n}'\ncommand = ['sleep', '600']\n");
+    stage.manifest(&(0..7).map(process).collect::<String>());
+    let begun = std::time::Instant::now();
+    let mut agent = stage.agent("run");
+    agent.env("ETCSTACK_LISTEN", format!("unix:{}", text(&stage.path("http"))));
+    let _agent = Process::spawn(&mut agent);
+    settled(&stage, 1).await;
+    let took = begun.elapsed().as_secs();
+    // One after the other they would take more than seventy.
+    assert!((10..40).contains(&took), "{took} seconds");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_signal_to_the_agent_is_for_all_of_them() {
     let stage = Stage::loaded().await;

@@ -73,7 +73,8 @@ async fn mistakes_in_the_manifest_and_on_the_command_line() {
         (&["run", "--role", "r", "--", "true"], 64, "--service"),
         (&["run", "--manifest", "/no/such/file", "--", "true"], 66, "/no/such/file"),
         (&["--help"], 0, "Usage"),
-        (&["--version"], 0, "etcstack-agent"),
+        (&["--version"], 0, "etcstack-agent 0"),
+        (&["run", "--version"], 0, "etcstack-agent 0"),
     ] {
         let mut agent = Process::spawn(Command::new(binary("etcstack-agent")).args(arguments));
         assert_eq!(agent.wait(PATIENCE).await.code(), Some(code), "{arguments:?}");
