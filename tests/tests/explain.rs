@@ -183,17 +183,29 @@ async fn who_wrote_it() {
     stage.etcd.put("general/APP_PASSWORD", "other").await;
     assert_eq!(stage.written("general/APP_PASSWORD").await, of("hand", Value::Null));
 
+    // The same value as a release gives, by somebody else: after it, and before it.
+    stage.etcd.put(B, "3").await;
+    assert_eq!(stage.written(B).await, of("hand", Value::Null));
+    const C: &str = "general/C";
+    const D: &str = "general/D";
+    const E: &str = "c/s/s.conf/x/e";
+    stage.etcd.put(D, "5").await;
+    stage.good(&["set", C, "5"]).await;
+    stage.load("6", &[(A, "2"), (B, "3"), (C, "5"), (D, "5"), (E, "6")]).await;
+    assert_eq!(stage.written(C).await, of("command", json!(5)));
+    assert_eq!(stage.written(D).await, of("hand", Value::Null));
+
     // Where older releases are not kept any more.
-    for n in 5..8 {
+    for n in 7..10 {
         let value = n.to_string();
-        let data = [(A, "2"), (B, "3"), ("c/s/s.conf/x/n", &value)];
+        let data = [(A, "2"), (E, "6"), ("c/s/s.conf/x/n", &value)];
         let lines = data.map(|(key, value)| format!("{key}={value}\n")).concat();
         write(&stage.path("data/list/all"), &lines);
         stage.good(&["load", "--keep", "2"]).await;
     }
-    let (how, number, or_earlier, _) = stage.written(B).await;
-    assert_eq!((how.as_str(), number, or_earlier), ("release", json!(6), true));
-    assert!(stage.explain(B).await.contains("release 6 or earlier ("));
+    let (how, number, or_earlier, _) = stage.written(E).await;
+    assert_eq!((how.as_str(), number, or_earlier), ("release", json!(8), true));
+    assert!(stage.explain(E).await.contains("release 8 or earlier ("));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -124,22 +124,26 @@ impl<'a> Origins<'a> {
             let place = places.get(key).map(|datum| datum.place.to_string());
             return Ok(Written { place, ..written(How::File, None) });
         }
-        if let Some(written) = self.release(key, &value).await? {
-            return Ok(written);
-        }
-        for entry in self.history.pending.values().rev() {
-            if self.holds(entry, key, &value).await? == Some(true) {
-                return Ok(written(How::Unfinished, Some(entry)));
+        let note = self.note(key);
+        // A release may have had the same value before, or since: it has not written it then.
+        if note.is_none() {
+            if let Some(written) = self.release(key, &value).await? {
+                return Ok(written);
+            }
+            for entry in self.history.pending.values().rev() {
+                if self.holds(entry, key, &value).await? == Some(true) {
+                    return Ok(written(How::Unfinished, Some(entry)));
+                }
             }
         }
         let differs_from = match self.history.current() {
             Some(entry) => {
                 let release = ReleaseNumber { release: entry.number };
-                self.has(entry, key).await?.then_some(release)
+                let other = self.has_other(entry, key, &value).await?;
+                other.then_some(release)
             }
             None => None,
         };
-        let note = self.note(key);
         let how = if note.is_some() { How::Command } else { How::Hand };
         Ok(Written { differs_from, ..written(how, note) })
     }
@@ -162,6 +166,7 @@ impl<'a> Origins<'a> {
         }
         // Entries go from the oldest on; with the very first there, nothing has gone.
         let is_all = history.entries.contains_key(&1);
+        let found = found.filter(|entry| self.has_written(entry, key, is_first || is_all));
         Ok(found.map(|entry| Written {
             how: How::Release,
             entry: Some(Event::of(entry)),
@@ -169,6 +174,17 @@ impl<'a> Origins<'a> {
             differs_from: None,
             place: None,
         }))
+    }
+
+    /// Whether a key was last written when this release was: after the entry before it, and not after
+    /// its own. Else somebody has put the same value there.
+    fn has_written(&self, entry: &Entry, key: &str, is_first: bool) -> bool {
+        let changed = |key: &str| self.read.changed.get(key).copied();
+        let before = self.history.entries.range(..entry.number).next_back();
+        let before = before.filter(|_| is_first).and_then(|(_, before)| changed(&before.key()));
+        let (written, after) = (changed(key), changed(&entry.key()));
+        written.zip(before).is_none_or(|(written, before)| written > before)
+            && written.zip(after).is_none_or(|(written, after)| written <= after)
     }
 
     /// The note of the command that wrote it, unless somebody else has written since: a command
@@ -181,9 +197,16 @@ impl<'a> Origins<'a> {
         (changed(&newest.key()) == changed(key)).then_some(newest)
     }
 
-    /// Whether a release gives the key any value.
-    async fn has(&mut self, entry: &Entry, key: &str) -> Result<bool, StoreError> {
-        Ok(self.data(entry).await?.is_some_and(|data| data.contains_key(key)))
+    /// Whether a release gives the key another value.
+    async fn has_other(
+        &mut self,
+        entry: &Entry,
+        key: &str,
+        value: &[u8],
+    ) -> Result<bool, StoreError> {
+        let data = self.data(entry).await?;
+        let in_release = data.and_then(|data| data.get(key));
+        Ok(in_release.is_some_and(|found| found.as_bytes() != value))
     }
 
     /// Whether a release gives the key this value; `None` where its data is gone.
