@@ -215,13 +215,12 @@ class Cloud:
             lacking.append((service, "; ".join(sorted(str(reason) for reason in reasons))))
         return lacking
 
-    def upgrade(self, profile, timeout):
-        """Gives each replica the images of this release, one after the other.
+    def upgrade(self, services, timeout):
+        """Gives each replica of these services the images of this release, one after the other.
 
         The first new replica of a service does its schema steps; the data stays where it is.
         """
         self.load()
-        services = self.services(profile)
         for service in services:
             for number in range(1, service.get("replicas", 1) + 1):
                 if self.is_of_release(service, number):
@@ -353,7 +352,7 @@ def main():
         case "up":
             cloud.up(arguments.profile, arguments.timeout)
         case "upgrade":
-            cloud.upgrade(arguments.profile, arguments.timeout)
+            cloud.upgrade(cloud.services(arguments.profile), arguments.timeout)
         case "status":
             print(cloud.loader("status"))
         case "loader":
