@@ -235,9 +235,11 @@ class Cloud:
     def replace(self, services, number, timeout):
         for service in reversed(services):
             name = self.container(f"{service['name']}-{number}")
-            # Longer than any manifest's grace.
-            docker("stop", "--time", "330", name)
-            docker("rm", name)
+            # An upgrade that was interrupted may have removed it.
+            if state(name):
+                # Longer than any manifest's grace.
+                docker("stop", "--time", "330", name)
+                docker("rm", name)
         for service in services:
             self.start_replica(service, number)
         for service in services:
@@ -258,6 +260,8 @@ class Cloud:
     def is_of_release(self, service, number):
         """Whether a replica has the image of this release: two releases may share one."""
         name = self.container(f"{service['name']}-{number}")
+        if not state(name):
+            return False
         images = [["container", "--format", "{{.Image}}", name],
                   ["image", "--format", "{{.Id}}", self.image(service["image"])]]  # fmt: skip
         running, wanted = (docker(kind, "inspect", *rest) for kind, *rest in images)
@@ -335,7 +339,7 @@ def parse():
     up.add_argument("--profile", choices=["core", "full"], default="full")
     up.add_argument("--timeout", type=float, default=1800, help="in seconds")
     upgrade = verbs.add_parser("upgrade", help="another release, one replica after the other")
-    upgrade.add_argument("--profile", choices=["core", "full"], default="full")
+    upgrade.add_argument("--profile", choices=["core", "full"], required=True, help="as it was for `up`")
     upgrade.add_argument("--timeout", type=float, default=600, help="for each replica, in seconds")
     verbs.add_parser("status", help="how all replicas are")
     for verb, text in [("loader", "etcstack-loader"), ("client", "a client of OpenStack")]:

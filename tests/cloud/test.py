@@ -17,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from cloud import DATA, Cloud
-from docker import docker
+from docker import docker, labelled
 
 USES = ["token", "image", "network", "flavor", "server", "volume"]
 FULL_USES = ["stack", "objects", "zone", "secret", "dashboard"]
@@ -285,6 +285,8 @@ def main():
         Cloud(SimpleNamespace(name=arguments.name, release=release, prefix=prefix, data=DATA))
         for release in [arguments.release, arguments.upgrade_from]
     )
+    if arguments.upgrade_from and labelled("container", cloud.name):
+        sys.exit("cloud-test: there is a cloud already; make cloud-down, or use it with UPGRADE_FROM=")
     prepare(cloud, arguments.profile)
     uses = USES + (FULL_USES if arguments.profile == "full" else [])
     names = arguments.steps or uses + LIVE
@@ -296,7 +298,7 @@ def main():
     for name in names:
         began, note, failure = time.monotonic(), "", ""
         method = getattr(steps, name, None)
-        if any(row[0] in ("up", "upgrade") and row[2] for row in rows):
+        if any(row[0] in ("up", "upgrade_base", "upgrade") and row[2] for row in rows):
             break  # what is there is not what is to be tested
         print(f"cloud-test: {name} …", file=sys.stderr, flush=True)
         try:

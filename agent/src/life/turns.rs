@@ -8,6 +8,7 @@ use tokio::time::{Duration, Instant, sleep};
 use super::{Ending, Later, Life};
 use crate::action::Action;
 use crate::observe::{Board, Refusal, State};
+use crate::supervise::Process;
 
 /// How soon to ask again for a turn that the store refuses for good.
 const REFUSED: Duration = Duration::from_secs(30);
@@ -43,9 +44,10 @@ impl Life {
         needs.any(|needed| needed) && self.takes_turns() && !self.has_turn()
     }
 
-    /// Whether a daemon that reloads in turn has yet to be told: the turn lasts until then.
+    /// Whether a daemon that reloads in turn has yet to be told: the turn lasts until then, but not for
+    /// one that cannot be told.
     pub(super) fn reloads_in_turn(&self) -> bool {
-        self.processes.0.iter().any(|process| process.spec.reload.in_turn && process.owes())
+        self.processes.0.iter().any(Process::reloads_in_turn)
     }
 
     /// Has a state wait for its turn, or just a restart. The place in the queue is kept: it is the

@@ -148,6 +148,7 @@ impl Process {
     /// Notes that it has to hear of a revision after a while.
     pub(crate) fn request_reload_in(&mut self, revision: i64, pause: Duration) {
         self.reloader.request(revision, Instant::now() + pause);
+        self.reloader.has_tried();
     }
 
     /// Tells it what is due.
@@ -161,6 +162,11 @@ impl Process {
     /// How long a command that tells it may take.
     pub(crate) fn reload_limit(&self) -> Duration {
         self.spec.ready.as_ref().map_or(RELOAD, |ready| ready.timeout)
+    }
+
+    /// Whether it is about to be told, in turn with the other replicas.
+    pub(crate) fn reloads_in_turn(&self) -> bool {
+        self.spec.reload.in_turn && self.reloader.is_untried()
     }
 
     /// Whether there is something that it has to hear of yet.

@@ -63,6 +63,19 @@ impl Reloader {
         self.owed.as_ref().map(|owed| owed.at)
     }
 
+    /// Whether something is owed that has not been tried: a daemon that does not listen, or a command
+    /// that fails, may be so for ever.
+    pub(super) fn is_untried(&self) -> bool {
+        self.owed.as_ref().is_some_and(|owed| owed.look_again == LOOK_AGAIN)
+    }
+
+    /// Notes that what is owed has been tried.
+    pub(super) fn has_tried(&mut self) {
+        if let Some(owed) = &mut self.owed {
+            owed.look_again *= 2;
+        }
+    }
+
     /// Tells the daemon what is due, if it would catch the signal; else looks again soon. There is
     /// no event for a handler that appears, so this is the one thing that is looked for repeatedly,
     /// and only while a reload is owed.
