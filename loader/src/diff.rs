@@ -1,8 +1,10 @@
 //! What differs between two releases, or between a release and the store.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use etcstack_config::Entries;
+use etcstack_store::View;
 use serde_json::json;
 
 use crate::cli::{DiffArgs, Output};
@@ -10,6 +12,7 @@ use crate::difference::Difference;
 use crate::load::LoadError;
 use crate::release::Data;
 use crate::run::Done;
+use crate::said::VARIABLES;
 use crate::sensitive::sensitive;
 use crate::stored;
 
@@ -31,7 +34,10 @@ async fn diff(args: &DiffArgs) -> Result<Done, LoadError> {
     };
     let before = entries(before);
     let mut difference = Difference::new(&before, &after);
-    difference.hide(&sensitive(&[&before, &after], None));
+    // What has been declared since is a secret as well.
+    let view = View::new(vec![VARIABLES.into()], |_| BTreeSet::new());
+    let declared = store.snapshot(&view, timeout).await?.entries;
+    difference.hide(&sensitive(&[&before, &after, &declared], None));
     let text = match args.common.output {
         Output::Json => {
             let mut json = difference.json(args.show_secrets);

@@ -31,7 +31,7 @@ use crate::dialects::{self, DIALECTS};
 use crate::history::{self, CURRENT, History, PENDING};
 use crate::near;
 use crate::run::{self, Done, Failure};
-use crate::said::{Said, VARIABLES};
+use crate::said::{self, Said, VARIABLES};
 use crate::secrets::merged;
 use crate::stored::data_of;
 use crate::validate::settings::{self, Against};
@@ -203,7 +203,8 @@ async fn read(store: &Store, timeout: Duration) -> Result<Revisions, StoreError>
     match store.revisions(&view).await {
         // A directory does not know when.
         Err(StoreError::Forgotten) => {
-            let snapshot = store.snapshot(&view, timeout).await?;
+            let mut snapshot = store.snapshot(&view, timeout).await?;
+            said::add_record(store, &mut snapshot.entries);
             Ok(Revisions { snapshot, changed: BTreeMap::new() })
         }
         read => read,

@@ -11,7 +11,8 @@ use etcstack_config::Entries;
 use etcstack_config::data::{Datum, SETTINGS};
 use etcstack_config::problem::{Place, Problems};
 use etcstack_config::validate::Names;
-use serde::{Deserialize, Serialize};
+use etcstack_store::Store;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::release::Data;
 use crate::secrets::{self, Kind};
@@ -34,8 +35,15 @@ pub(crate) struct Said {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) used: Vec<String>,
     /// Secrets by their names, and of which kind they are.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "kinds")]
     pub(crate) secrets: BTreeMap<String, Kind>,
+}
+
+/// What is secret stays hidden, of whichever kind a newer loader says that it is.
+fn kinds<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Kind>, D::Error> {
+    let kinds = BTreeMap::<String, serde_json::Value>::deserialize(from)?;
+    let known = |kind| serde_json::from_value(kind).unwrap_or(Kind::External);
+    Ok(kinds.into_iter().map(|(name, kind)| (name, known(kind))).collect())
 }
 
 impl Said {
@@ -91,6 +99,15 @@ pub(crate) fn record(dir: &Path) -> Result<Option<(String, Datum)>, Problems> {
     Ok((said != Said::default()).then(|| (VARIABLES.to_owned(), datum)))
 }
 
+/// Adds it to what is read of a directory that is the store: there no load has put it.
+pub(crate) fn add_record(store: &Store, entries: &mut Entries) {
+    if let Some(dir) = store.directory()
+        && let Ok(Some((key, datum))) = record(dir)
+    {
+        entries.insert(key, datum.value.into_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,5 +119,7 @@ mod tests {
         assert_eq!(said.hidden().collect::<Vec<_>>(), ["B"]);
         assert!(said.is_generated("A") && !said.is_generated("C"));
         assert_eq!(of_record(b"rubbish"), Said::default());
+        let newer = of_record(br#"{"secrets":{"A":"of tomorrow"},"more":1}"#);
+        assert_eq!(newer.hidden().collect::<Vec<_>>(), ["A"]);
     }
 }

@@ -11,7 +11,7 @@ use crate::dialects::DIALECTS;
 use crate::history::{self, CURRENT, Entry, History, Reference};
 use crate::load::LoadError;
 use crate::release::{Data, part_keys, unpack};
-use crate::said::VARIABLES;
+use crate::said::{self, VARIABLES};
 
 /// A release that is kept, and its data.
 pub(crate) async fn release(
@@ -47,6 +47,7 @@ pub(crate) async fn now(store: &Store, timeout: Duration) -> Result<Snapshot, St
     let mut snapshot = store.snapshot(&view(), timeout).await?;
     // The mark is read with every view.
     snapshot.entries.retain(|key, _| is_data(key));
+    said::add_record(store, &mut snapshot.entries);
     Ok(snapshot)
 }
 

@@ -149,6 +149,9 @@ async fn what_was_loaded() {
 async fn who_wrote_it() {
     const A: &str = "c/s/s.conf/x/a";
     const B: &str = "c/s/s.conf/x/b";
+    const C: &str = "general/C";
+    const D: &str = "general/D";
+    const E: &str = "c/s/s.conf/x/e";
     let stage = Stage::new().await;
     let of = |how: &str, number: Value| (how.to_owned(), number, false, Value::Null);
     stage.load("1", &[(A, "1"), (B, "1")]).await;
@@ -186,9 +189,6 @@ async fn who_wrote_it() {
     // The same value as a release gives, by somebody else: after it, and before it.
     stage.etcd.put(B, "3").await;
     assert_eq!(stage.written(B).await, of("hand", Value::Null));
-    const C: &str = "general/C";
-    const D: &str = "general/D";
-    const E: &str = "c/s/s.conf/x/e";
     stage.etcd.put(D, "5").await;
     stage.good(&["set", C, "5"]).await;
     stage.load("6", &[(A, "2"), (B, "3"), (C, "5"), (D, "5"), (E, "6")]).await;

@@ -84,8 +84,12 @@ async fn a_declared_secret_is_shown_by_no_verb() {
         let text = stage.quiet(arguments).await;
         assert!(text.contains("~ MYSQL_ROOT = *** → ***"), "{text}");
     }
-    let text = stage.quiet(&["explain", "general/MYSQL_ROOT"]).await;
-    assert!(text.contains("value:      ***"), "{text}");
+    // In a directory as well, where no load has put the record.
+    for store in [&[][..], &["--store", "dir:data"]] {
+        let text = stage.quiet(&[&["explain", "general/MYSQL_ROOT"], store].concat()).await;
+        assert!(text.contains("value:      ***"), "{text}");
+        stage.quiet(&[&["get", "general/"], store].concat()).await;
+    }
     // What it is put in, it is in.
     let text = stage.quiet(&["explain", "controller/database/databases.yaml"]).await;
     assert!(text.contains("***"), "{text}");

@@ -113,12 +113,13 @@ pub(crate) fn earlier(args: &Sources<'_>, against: &Against) -> Result<Vec<Earli
     let releases = releases(&root)?;
     let mut pairs: Vec<_> = releases.iter().zip(releases.iter().skip(1)).collect();
     pairs.retain(|(_, next)| next.as_str() <= release);
+    // One that cannot be read is told when it is checked against.
     let read = |(release, next): (&String, &String)| {
-        let by_service = of_release(&root.join(release))?;
+        let by_service = of_release(&root.join(release)).ok()?;
         let catalogs = Catalogs { by_service, aliases: aliases.clone() };
-        Ok(Earlier { release: release.clone(), next: next.clone(), catalogs })
+        Some(Earlier { release: release.clone(), next: next.clone(), catalogs })
     };
-    pairs.into_iter().rev().map(read).collect()
+    Ok(pairs.into_iter().rev().filter_map(read).collect())
 }
 
 /// The directory of the catalogs.
