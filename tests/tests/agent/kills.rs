@@ -35,7 +35,7 @@ async fn between_the_files_and_the_signal() {
     let process = replica.start(&[]).await;
     let revision = set_all(&stage, 1).await;
     replica.settled(revision).await;
-    assert_eq!(replica.hups(&process), 1);
+    eventually("it is told", PATIENCE, async || replica.hups(&process) == 1).await;
     let revision = set_all(&stage, 2).await;
     replica
         .wait_for("written", |status| status["revisions"]["applied"].as_i64() >= Some(revision))

@@ -198,6 +198,8 @@ async fn a_bad_revision_is_not_tried_by_an_agent_that_starts_again() {
     let process = replica.start(&[]).await;
     stage.set(&[(ORDERS, Some("die-on-start"))]).await;
     replica.state("rolled_back").await;
+    // The mark is written meanwhile; an agent that is killed before it is there knows nothing of it.
+    eventually("the mark", PATIENCE, async || stage.record(BAD).await).await;
     drop(process);
     let mut process = replica.spawn(&[]);
     process.wait_for_line("n1 ready", PATIENCE).await;
@@ -230,7 +232,7 @@ async fn the_mark_tells_what_and_no_value() {
     let _process = replica.start(&[]).await;
     stage.set(&[(ORDERS, Some("die-on-start:3")), ("s.conf/x/password", Some("hunter2"))]).await;
     replica.state("rolled_back").await;
-    let record = stage.record(BAD).await.unwrap();
+    let record = eventually("the mark", PATIENCE, async || stage.record(BAD).await).await;
     let reason = record["reason"].as_str().unwrap();
     assert!(reason.contains('3'), "the exit code: {record}");
     for text in [record.to_string(), replica.status().await.unwrap().to_string()] {

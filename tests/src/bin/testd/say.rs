@@ -1,6 +1,7 @@
 //! Lines on standard output.
 
 use std::fmt::Display;
+use std::io::Write;
 use std::sync::OnceLock;
 
 static NAME: OnceLock<String> = OnceLock::new();
@@ -12,7 +13,11 @@ pub(crate) fn set_name(name: Option<&str>) {
     }
 }
 
-/// Prints a line, in one piece.
+/// Prints a line, in one piece: several daemons may write to one pipe, and `println!` cuts what is
+/// longer than a kilobyte.
 pub(crate) fn say(line: impl Display) {
-    println!("{}{line}", NAME.get().map_or("", String::as_str));
+    let line = format!("{}{line}\n", NAME.get().map_or("", String::as_str));
+    let mut out = std::io::stdout().lock();
+    out.write_all(line.as_bytes()).expect("standard output is there");
+    out.flush().expect("standard output is there");
 }
