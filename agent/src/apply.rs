@@ -5,7 +5,6 @@
 
 mod write;
 
-use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -129,7 +128,7 @@ pub(crate) fn apply(differences: &[Difference<'_>], undo: &mut Undo) -> Result<(
             undo.add(done);
             return Err(error);
         }
-        done.files.insert(difference.path().to_owned(), difference.old());
+        done.files.push((difference.path().to_owned(), difference.old()));
     }
     undo.add(done);
     Ok(())
@@ -145,7 +144,8 @@ struct Old {
 /// The files as they were when all was well.
 #[derive(Debug, Default)]
 pub(crate) struct Undo {
-    files: BTreeMap<PathBuf, Old>,
+    /// In the order in which they were changed.
+    files: Vec<(PathBuf, Old)>,
 }
 
 impl Undo {
@@ -161,14 +161,20 @@ impl Undo {
     /// Adds later changes: of a file that has changed before, the older bytes are the good ones.
     fn add(&mut self, later: Self) {
         for (path, old) in later.files {
-            self.files.entry(path).or_insert(old);
+            if self.files.iter().all(|(known, _)| *known != path) {
+                self.files.push((path, old));
+            }
         }
     }
 
     /// Puts the old bytes back, and forgets the files where that went well. `false` if it did not
     /// everywhere.
+    ///
+    /// The last one first: where the order on the way there has kept a set of files usable, this
+    /// does so on the way back.
     pub(crate) fn restore(&mut self) -> bool {
-        self.files.retain(|path, old| {
+        self.files.reverse();
+        self.files.retain(|(path, old)| {
             let restored = match &old.bytes {
                 Some(bytes) => write_file(path, bytes, old.attributes),
                 None => match std::fs::remove_file(path) {
@@ -182,6 +188,7 @@ impl Undo {
             }
             restored.is_err()
         });
+        self.files.reverse();
         self.files.is_empty()
     }
 }

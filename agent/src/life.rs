@@ -111,8 +111,8 @@ pub(crate) struct Life {
     blamable: BTreeSet<usize>,
     /// What has passed the checks last: it may have to wait for its turn.
     checked: Option<String>,
-    /// A mark that is being written.
-    marking: Option<JoinHandle<()>>,
+    /// What the other replicas are being told: a mark, or that our turn is over.
+    telling: Option<JoinHandle<()>>,
     /// The files as they were when the daemons last proved good.
     undo: Undo,
     /// And the rest of what was good then.
@@ -229,7 +229,7 @@ impl Life {
             tried_again: None,
             blamable: BTreeSet::new(),
             checked: None,
-            marking: None,
+            telling: None,
             undo: Undo::default(),
             good: None,
             trial: None,
@@ -268,7 +268,7 @@ impl Life {
 
     /// What still has to be told to the other replicas.
     pub(crate) fn last_words(&mut self) -> Option<JoinHandle<()>> {
-        self.marking.take()
+        self.telling.take()
     }
 
     /// Begins anew with what is certain: the daemons that run.

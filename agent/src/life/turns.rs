@@ -128,7 +128,8 @@ impl Life {
         let is_other = state(self) != before;
         // An older trial may have no end.
         let is_told = self.trial.is_none() && !self.reloads_in_turn();
-        if self.stepping.is_none() && (is_told || !is_other) {
+        // The daemons may be on their way back from it.
+        if self.stepping.is_none() && self.way_back.is_none() && (is_told || !is_other) {
             self.give_back_turn();
         }
         ending
@@ -158,14 +159,18 @@ impl Life {
         )
     }
 
-    /// Lets the next one have its turn.
+    /// Lets the next one have its turn, once the others can see what has come of ours.
     pub(super) fn give_back_turn(&mut self) {
         if let Some(turn) = self.turn.take() {
-            tokio::spawn(async move {
+            let before = self.telling.take();
+            self.telling = Some(tokio::spawn(async move {
+                if let Some(before) = before {
+                    let _ = before.await;
+                }
                 if let Err(error) = turn.release(Vec::new()).await {
                     tracing::warn!(%error, "the turn cannot be given back; it ends by itself");
                 }
-            });
+            }));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use etcstack_store::{Snapshot, Store, Turn, Write};
+use etcstack_store::{Snapshot, Store, Write};
 use tokio::time::{Instant, sleep};
 
 use super::trial::ASK_SELDOM;
@@ -55,12 +55,10 @@ impl Life {
         let several = if in_doubt { "; several changes were on trial" } else { "" };
         let why = &bad.reason;
         tracing::error!(revision, "{why}: the last good files come back{several}");
+        // The turn is kept until the daemons are well: so long nobody else is to restart.
         if in_doubt {
-            // The turn is kept until the daemons are well: no mark keeps others from restarting.
             self.tried_again = Some(culprit.state.clone());
-        } else if is_good || is_marked {
-            self.give_back_turn();
-        } else {
+        } else if !is_good && !is_marked {
             self.mark_bad(&bad);
         }
         let goes_on = in_doubt
@@ -144,25 +142,18 @@ impl Life {
         }
     }
 
-    /// Writes the mark, in one transaction with giving back the turn: nobody gets the next one
-    /// without seeing it.
+    /// Has the mark written. The turn is given back after that: nobody gets the next one without
+    /// seeing it.
     fn mark_bad(&mut self, bad: &Bad) {
         if matches!(self.store, Store::Dir(_)) {
             return;
         }
         let write = bad.write(bad::key(&self.manifest));
-        let task = write_mark(self.store.clone(), self.turn.take(), write);
-        self.marking = Some(tokio::spawn(task));
+        self.telling = Some(tokio::spawn(write_mark(self.store.clone(), write)));
     }
 }
 
-async fn write_mark(store: Store, turn: Option<Turn>, mark: Write) {
-    if let Some(turn) = turn {
-        match turn.release(vec![mark.clone()]).await {
-            Ok(()) => return,
-            Err(error) => tracing::warn!(%error, "the turn was lost before the mark was written"),
-        }
-    }
+async fn write_mark(store: Store, mark: Write) {
     let mut pauses = retries();
     while let Err(error) = store.commit(&[], std::slice::from_ref(&mark)).await {
         if error.is_final() {

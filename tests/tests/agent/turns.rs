@@ -7,6 +7,8 @@ use crate::replica::{Manifest, RESTARTS, Replica, USUAL, most_down};
 use crate::stage::Stage;
 
 const ORDERS: &str = "s.conf/DEFAULT/orders";
+/// The mark of a bad state.
+const BAD: &str = "bad/controller/s";
 
 struct Service<'a> {
     replicas: Vec<Replica<'a>>,
@@ -261,6 +263,27 @@ async fn the_rest_does_not_follow_a_bad_first_one() {
     let mut starts = service.starts();
     starts.sort_unstable();
     assert_eq!(starts, [2, 2, 2, 4]);
+    let (most, _) = most_down(&stage.read("register"), &service.hosts());
+    assert_eq!(most, 1);
+}
+
+/// The mark lets the others know at once, and they wait nevertheless: one is down as long as its
+/// daemon comes up on the last good files.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_on_its_way_back_keeps_its_turn() {
+    let stage = Stage::loaded().await;
+    let slow = "ready-after:2000";
+    stage.set(&[(ORDERS, Some(slow))]).await;
+    let service = Service::start(&stage, 2, RESTARTS).await;
+    stage.set(&[(ORDERS, Some("die-on-start:1"))]).await;
+    eventually("the mark", PATIENCE, async || stage.record(BAD).await).await;
+    let revision = stage.set(&[(ORDERS, Some(slow)), ("s.conf/x/a", Some("1"))]).await;
+    for replica in &service.replicas {
+        replica.settled(revision).await;
+    }
+    let mut starts = service.starts();
+    starts.sort_unstable();
+    assert_eq!(starts, [2, 4]);
     let (most, _) = most_down(&stage.read("register"), &service.hosts());
     assert_eq!(most, 1);
 }
