@@ -20,6 +20,7 @@ pub(crate) const ALL: &[(&str, Rule)] = &[
     ("ports are those of the manifests", images::ports),
     ("users are those of the images", images::users),
     ("probes ask the agent", pods::probes),
+    ("agents of one pod are told apart", pods::hosts),
     ("pods have longer to end than their daemons", pods::grace),
     ("files are written into volumes", pods::writable),
     ("no more privileges than needed", pods::privileges),

@@ -1,14 +1,16 @@
 //! What pods are like.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use crate::pods::{Pod, port_of};
+use crate::pods::{Pod, env, port_of};
 use crate::world::{World, list, text};
 
 /// Those of the control plane that do what an ordinary user may not, with the reason.
 const PRIVILEGED: [(&str, &str); 1] = [("cinder-volume", "rootwrap: docs/storage.md")];
 
-/// Those that nobody has run on a root file system that cannot be written.
+/// Those that cannot do without: libvirt's puts QEMU's user into the group of the node's `/dev/kvm`.
 const WRITES_ANYWHERE: [&str; 1] = ["libvirt"];
 
 pub(super) fn probes(world: &World) -> Vec<String> {
@@ -56,6 +58,24 @@ pub(super) fn grace(world: &World) -> Vec<String> {
                     pod.label(),
                     agent.file,
                     agent.image
+                ));
+            }
+        }
+    }
+    mistakes
+}
+
+/// An agent is known by its service and its host, which is the pod's name unless it has another one.
+pub(super) fn hosts(world: &World) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    for pod in world.pods() {
+        let mut known = BTreeSet::new();
+        for agent in world.agents(&pod) {
+            let service = agent.service().to_owned();
+            if !known.insert((service.clone(), env(agent.container, "ETCSTACK_HOST"))) {
+                mistakes.push(format!(
+                    "{}: two agents of {service} have the same ETCSTACK_HOST",
+                    pod.label()
                 ));
             }
         }

@@ -29,6 +29,15 @@ pub(super) const MISTAKES: &[Mistake] = &[
         "gives up before /readyz",
     ),
     (
+        "agents of one pod are told apart",
+        |w| {
+            let worker = &mut pod(w, "StatefulSet", "bind")["containers"][2];
+            worker["env"].as_array_mut().unwrap().retain(|name| name["name"] != "ETCSTACK_HOST");
+            push(worker, "env", json!({"name": "ETCSTACK_HOST", "value": "$(POD_NAME)-mdns"}));
+        },
+        "StatefulSet bind: two agents of designate have the same ETCSTACK_HOST",
+    ),
+    (
         "pods have longer to end than their daemons",
         |w| pod(w, "Deployment", "heat-engine")["terminationGracePeriodSeconds"] = json!(300),
         "has 300 s to end, and engine.toml of heat needs 335",
