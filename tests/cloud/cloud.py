@@ -102,9 +102,7 @@ class Cloud:
         options = []
         for volume in service.get("volumes", []):
             name, path = volume.replace("{n}", str(number)).split(":", 1)
-            if name.startswith("./"):
-                name = str(HERE / name)
-            elif not name.startswith("/"):
+            if not name.startswith("/"):
                 self.make_volume(name)
                 name = f"{self.name}-{name}"
             options += ["--volume", f"{name}:{path}"]
