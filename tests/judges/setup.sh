@@ -1,14 +1,14 @@
 #!/bin/bash
 # Unpacks (once) what the judges of rabbitmq.conf, of libvirt's files and of the
-# manifests for Kubernetes need, and prints the folder, and nothing else, on
-# stdout. Installs nothing and starts nothing: neither a broker nor Erlang's epmd.
+# manifests for Kubernetes need, and the tests of dockerfiles/provision, and prints
+# the folder, and nothing else, on stdout. Installs nothing and starts nothing: neither a broker nor Erlang's epmd.
 #
 #     folder=$(tests/judges/setup.sh)
 #
 # In the folder are Erlang (usr/lib/erlang), cuttlefish as RabbitMQ brings it
 # along (usr/lib/rabbitmq), the configuration files that libvirt's packages
 # install (etc/libvirt), promtool (usr/bin), and Python's packages with the schemas
-# of Kubernetes (python). It is kept below $ETCSTACK_CACHE, or below $XDG_CACHE_HOME
+# of Kubernetes and what provision imports (python). It is kept below $ETCSTACK_CACHE, or below $XDG_CACHE_HOME
 # or ~/.cache when that is not set; another list of what is needed is another folder.
 set -euo pipefail
 
@@ -19,7 +19,7 @@ die() { say "$*"; exit 1; }
 
 # shellcheck source=tests/cache.sh
 . "$here/../cache.sh"
-key=$({ cat -- "${BASH_SOURCE[0]}" "$here/kubernetes.txt"; python3 --version; } | sha256sum | cut -c 1-8)
+key=$({ cat -- "${BASH_SOURCE[0]}" "$here"/*.txt; python3 --version; } | sha256sum | cut -c 1-8)
 folder=$cache/judges-$(. /etc/os-release && printf '%s-%s' "$ID" "${VERSION_ID:-x}")-$key
 
 if [[ -e $folder/.complete ]]; then
@@ -60,7 +60,8 @@ unpack prometheus './usr/bin/promtool' || die "prometheus brings no promtool alo
 
 python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet --no-input \
     --disable-pip-version-check --target "$work/root/python" --requirement "$here/kubernetes.txt" \
-    >"$work/log" 2>&1 || die "cannot get the schemas of Kubernetes: $(tail -n 1 "$work/log")"
+    --requirement "$here/provision.txt" \
+    >"$work/log" 2>&1 || die "cannot get Python's packages: $(tail -n 1 "$work/log")"
 
 # The files are in other packages in other releases; those that are not there are not missed.
 for package in libvirt-{daemon-system,daemon,daemon-common,daemon-driver-qemu,common}; do
