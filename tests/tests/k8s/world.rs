@@ -11,12 +11,13 @@ use serde_json::Value;
 use crate::images::{Image, images};
 
 /// The overlays, by their names.
-pub(crate) const OVERLAYS: [&str; 3] = ["single-node", "ha", "restore"];
+pub(crate) const OVERLAYS: [&str; 4] = ["single-node", "ha", "migration", "restore"];
 
 /// All that is applied, and its folder in `k8s/`.
-pub(crate) const FOLDERS: [(&str, &str); 4] = [
+pub(crate) const FOLDERS: [(&str, &str); 5] = [
     ("single-node", "overlays/single-node"),
     ("ha", "overlays/ha"),
+    ("migration", "overlays/migration"),
     ("restore", "overlays/restore"),
     ("tools", "tools"),
 ];
