@@ -96,6 +96,7 @@ impl Bootstrap<'_> {
     ///
     /// A change of the configuration does not interrupt a step that runs.
     pub(crate) async fn ensure(&self, step: &Step, inputs: &mut watch::Receiver<Inputs>) -> String {
+        let mut losses = 0;
         loop {
             self.show(step, StepState::Waiting, "");
             match self.try_once(step, inputs, Occasion::Start).await {
@@ -109,8 +110,17 @@ impl Bootstrap<'_> {
                     tracing::error!(step = step.name, "{why}; trying again");
                     sleep(PAUSE).await;
                 }
-                // Both have been told, and waited for, where they happened.
-                Err(NotDone::LockLost | NotDone::Failed(_)) => {}
+                Err(NotDone::LockLost) => {
+                    // Two of one name take it from each other: either gets time to end the step.
+                    losses += 1;
+                    let host = &self.manifest.host;
+                    let why = format!("its lock was lost; {host} is to be one agent's name alone");
+                    tracing::warn!(step = step.name, "{why}");
+                    self.show(step, StepState::Waiting, &why);
+                    sleep(pause_after(losses)).await;
+                }
+                // It has been told, and waited for, where it happened.
+                Err(NotDone::Failed(_)) => {}
             }
         }
     }

@@ -282,6 +282,29 @@ async fn a_step_without_its_lock_is_ended_and_writes_nothing() {
     assert_eq!(runs.iter().filter(|run| run["outcome"] == "done").count(), 1, "{runs:?}");
 }
 
+/// Two agents of one name cannot tell their locks apart; neither may keep the other from ending.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_of_one_name_come_up_nevertheless() {
+    let stage = Stage::loaded().await;
+    let go = text(&stage.path("go"));
+    let steps = step(&stage, "sync", "ever", &["--until", &go]);
+    let replicas = ["n1", "n2"].map(|host| replica(&stage, host, &steps));
+    let mut processes = replicas.each_ref().map(|replica| {
+        let mut agent = replica.agent();
+        Process::spawn(agent.env("ETCSTACK_HOST", "n1").arg("--").args(replica.daemon(&[])))
+    });
+    let told = |process: &Process| count(process, "n1 is to be one agent's name alone") > 0;
+    eventually("one is told", PATIENCE, async || processes.iter().any(told)).await;
+    let tries = record(&stage).len();
+    assert!(tries < 20, "tried {tries} times");
+    stage.write("go", "");
+    for process in &mut processes {
+        process.wait_for_line(" ready", PATIENCE).await;
+    }
+    let ended = record(&stage).iter().filter(|line| *line == "end sync").count();
+    assert_eq!(ended, 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_ends_the_step_as_well() {
     let stage = Stage::loaded().await;
