@@ -36,7 +36,7 @@ pub use programs::{binary, judges, openstack_venv};
 pub use proxy::Proxy;
 pub use ran::{Ran, run, said};
 pub use requests::{Outcome, Requests};
-pub use service::Service;
+pub use service::{SERVICES, Service};
 pub use terminal::Terminal;
 pub use wait::{Condition, PATIENCE, eventually};
 pub use wrap::wrap;

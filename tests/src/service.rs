@@ -9,6 +9,21 @@ use tempfile::TempDir;
 
 use crate::folder;
 
+/// The services that have catalogs in `bootstrap-data/catalog`.
+pub const SERVICES: [&str; 11] = [
+    "barbican",
+    "cinder",
+    "designate",
+    "glance",
+    "heat",
+    "keystone",
+    "magnum",
+    "neutron",
+    "nova",
+    "placement",
+    "trove",
+];
+
 /// What a service's packages list, and its reduced form.
 pub struct Service {
     folder: TempDir,

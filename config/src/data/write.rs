@@ -4,9 +4,12 @@
 //! a text in its own file, a variable on a line; where a form cannot say something, a listing of
 //! whole keys may. What no form can say is named, with what to do about it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod tree;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 
+use self::tree::Tree;
 use super::{Data, check, is_passed_over, normal};
 use crate::Entries;
 use crate::dialect::Dialect;
@@ -280,51 +283,6 @@ impl Writer {
         }
         self.tree.files
     }
-}
-
-/// Files and the folders that they call for.
-#[derive(Default)]
-struct Tree {
-    files: BTreeMap<String, String>,
-    folders: BTreeSet<String>,
-}
-
-impl Tree {
-    /// Whether nothing stands at a path nor in its way.
-    fn is_free(&self, path: &str) -> bool {
-        !self.files.contains_key(path)
-            && !self.folders.contains(path)
-            && folders(path).all(|folder| !self.files.contains_key(folder))
-    }
-
-    /// Makes a file, empty, if there is none; `false` where a folder or a file is in the way.
-    fn claim(&mut self, path: &str) -> bool {
-        if self.files.contains_key(path) {
-            return true;
-        }
-        let free = self.is_free(path);
-        if free {
-            self.folders.extend(folders(path).map(str::to_owned));
-            self.files.insert(path.to_owned(), String::new());
-        }
-        free
-    }
-
-    /// Whether nothing has been written to a file yet.
-    fn is_empty(&self, path: &str) -> bool {
-        self.files.get(path).is_none_or(String::is_empty)
-    }
-
-    fn append(&mut self, path: &str, text: &str) {
-        if let Some(file) = self.files.get_mut(path) {
-            file.push_str(text);
-        }
-    }
-}
-
-/// The folders that a path goes through.
-fn folders(path: &str) -> impl Iterator<Item = &str> {
-    path.match_indices('/').filter_map(|(at, _)| path.get(..at))
 }
 
 /// The place of a service's file in the data, if it can have one.

@@ -5,24 +5,11 @@ use std::process::{Command, Stdio};
 use etcstack_config::catalog::{Catalog, CatalogOption};
 use etcstack_config::validate::Code;
 use etcstack_store::read_data;
-use etcstack_tests::binary;
+use etcstack_tests::{SERVICES, binary};
 
 use crate::{folder, source, validate};
 
 const RELEASES: [&str; 2] = ["2026.1", "2026.2"];
-const SERVICES: [&str; 11] = [
-    "barbican",
-    "cinder",
-    "designate",
-    "glance",
-    "heat",
-    "keystone",
-    "magnum",
-    "neutron",
-    "nova",
-    "placement",
-    "trove",
-];
 
 #[test]
 fn the_data_of_the_repository_is_clean() {
@@ -91,6 +78,15 @@ fn what_cannot_be_done() {
         ("data/general/A", "1"),
         ("toml/general/A", "1"),
         ("toml/validate.toml", "# é\nenvironment = [\"A\"]\nrelaese = \"1\"\n"),
+        ("names/general/A", "1"),
+        (
+            "names/validate.toml",
+            "environment = [\"POD_*\", \"A\"]\ngenerated = [\n  \"B\",\n  \"SECRET*_X\"]\n",
+        ),
+        ("dollar/general/A", "1"),
+        ("dollar/validate.toml", "# é\nenvironment = [\"$HOSTNAME\"]\n"),
+        ("lower/general/A", "1"),
+        ("lower/validate.toml", "used = [\"start_*\"]\n"),
         ("broken/general/A", "1"),
         ("broken/catalog/1/x.json", "{\"format\":\n9}"),
         ("broken/catalog/notes.txt", ""),
@@ -99,6 +95,18 @@ fn what_cannot_be_done() {
         (&["missing"][..], 66, "missing"),
         (&["empty"], 66, "there is no data in empty"),
         (&["toml"], 66, "toml/validate.toml:3:1: unknown field `relaese`"),
+        (
+            &["names"],
+            66,
+            "names/validate.toml:4:3: generated: \"SECRET*_X\" is no name of a variable",
+        ),
+        (
+            &["dollar"],
+            66,
+            "dollar/validate.toml:2:16: environment: \"$HOSTNAME\" is no name of a variable",
+        ),
+        (&["lower"], 66, "lower/validate.toml:1:9: used: \"start_*\" is no name of a variable"),
+        (&["used", "--environment", "A,pod_*"], 64, "pod_*"),
         (&["broken"], 66, "broken/catalog/1/x.json: the catalog is of format 9"),
         (
             &["broken", "--release", "2"],

@@ -11,7 +11,7 @@ mod verdicts;
 use std::path::{Path, PathBuf};
 
 use etcstack_config::catalog::Catalog;
-use etcstack_tests::{Service, folder, openstack_venv};
+use etcstack_tests::{SERVICES, Service, folder, openstack_venv};
 use seeded::{Difference, Line};
 use verdicts::{Name, ours, theirs};
 
@@ -57,18 +57,7 @@ fn of_glance() {
 #[ignore = "installs the packages of all services, gigabytes of them: make validator runs it"]
 fn of_all_services() {
     let venv: PathBuf = std::env::var_os("ETCSTACK_TEST_VENV").expect("run make validator").into();
-    for name in [
-        "cinder",
-        "designate",
-        "glance",
-        "heat",
-        "keystone",
-        "magnum",
-        "neutron",
-        "nova",
-        "placement",
-        "trove",
-    ] {
+    for name in SERVICES {
         agree(&venv, name, 50);
     }
 }
