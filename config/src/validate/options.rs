@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::nearest::{nearest, same_but_for_digits};
 use super::removed::{Earlier, Removed};
-use super::sections::{Words, anywhere, candidates};
+use super::sections::{Words, anywhere, candidates, elsewhere};
 use super::types::{Refusal, accepts};
 use super::value::read;
 use super::{Catalogs, Code, Entry, Finding, Severity};
@@ -89,7 +89,7 @@ impl Checked<'_> {
     fn made_up_section(&self, findings: &mut Vec<Finding>) {
         let readers = anywhere(self.catalog, self.option);
         if readers.is_empty() {
-            if let Some(removed) = Removed::anywhere(self.earlier, self.service, self.option) {
+            if let Some(removed) = Removed::in_made_up(self.earlier, self.service, self.option) {
                 return findings.push(self.was_removed(&removed, Severity::Warning));
             }
             let all = self.catalog.options().iter().chain(self.catalog.templates());
@@ -137,8 +137,7 @@ impl Checked<'_> {
         let normal = normal_section(self.section);
         let options = self.catalog.options();
         let here = options.iter().filter(|known| normal_section(&known.group) == normal);
-        let spelled = self.option.replace('-', "_");
-        let elsewhere = options.iter().find(|known| known.name == spelled);
+        let elsewhere = elsewhere(self.catalog, self.option).next();
         let near = nearest(self.option, here.map(|known| known.name.as_str()));
         let remedy = match (near, elsewhere) {
             (Some(near), _) => format!("perhaps {near} is meant; as it stands, it is ignored"),

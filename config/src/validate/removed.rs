@@ -1,6 +1,6 @@
 //! Options that earlier releases of a service had, and the one that is checked against has not.
 
-use super::sections::{anywhere, candidates};
+use super::sections::{anywhere, candidates, elsewhere};
 use super::{Catalogs, Code, Finding, Severity};
 use crate::catalog::{Catalog, CatalogOption};
 use crate::document::normal_section;
@@ -16,6 +16,9 @@ pub struct Earlier {
     /// What its services had.
     pub catalogs: Catalogs,
 }
+
+/// A name that more sections have is one that many things have, such as `ca_file`.
+const MOST_HOMES: usize = 3;
 
 /// An option that there was.
 pub(super) struct Removed<'a> {
@@ -34,9 +37,11 @@ impl<'a> Removed<'a> {
         Self::first(earlier, service, |catalog| candidates(Some(catalog), section, option).next())
     }
 
-    /// The same for a section whose name is made up.
-    pub(super) fn anywhere(earlier: &'a [Earlier], service: &str, option: &str) -> Option<Self> {
-        Self::first(earlier, service, |catalog| anywhere(catalog, option).first().copied())
+    /// The same for a section whose name is made up: of those, and not of the service's own ones.
+    pub(super) fn in_made_up(earlier: &'a [Earlier], service: &str, option: &str) -> Option<Self> {
+        Self::first(earlier, service, |catalog| {
+            anywhere(catalog, option).into_iter().find(|known| is_for_made_up(catalog, known))
+        })
     }
 
     fn first(
@@ -66,12 +71,33 @@ impl<'a> Removed<'a> {
         let reason = removal.as_deref().filter(|reason| !reason.is_empty());
         let remedy = if is_former && now.find(group, name).next().is_some() {
             format!("write {name} in [{group}]; as it stands, it is ignored")
-        } else if let Some(reason) = reason {
-            format!("delete it, since it is ignored: {reason}")
         } else {
-            "delete it, since it is ignored".to_owned()
+            let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
+            let delete = format!("delete it, since it is ignored{reason}");
+            match homes(now, option) {
+                Some(homes) => format!("write it in {homes}, if that one is meant; else {delete}"),
+                None => delete,
+            }
         };
         let code = Code::RemovedOption;
         Finding { severity, ..Finding::error(place, code, message) }.remedy(remedy)
     }
+}
+
+/// The sections that have an option of this name now.
+fn homes(now: &Catalog, option: &str) -> Option<String> {
+    let here: Vec<_> = elsewhere(now, option).map(|known| format!("[{}]", known.group)).collect();
+    (1..=MOST_HOMES).contains(&here.len()).then(|| here.join(" or "))
+}
+
+/// Whether an option is one of sections with made-up names: a template, or in a section that stands
+/// for all of a kind, as those of cinder's backends and zones and of glance's stores do.
+fn is_for_made_up(catalog: &Catalog, known: &CatalogOption) -> bool {
+    let group = known.group.as_str();
+    !known.owner.is_empty()
+        || catalog.makes_up(group)
+        || group.starts_with("backend")
+        || group.ends_with("_example")
+        || group == "glance_store"
+        || group.starts_with("glance.store.")
 }

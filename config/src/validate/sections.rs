@@ -58,6 +58,15 @@ pub(super) fn anywhere<'a>(catalog: &'a Catalog, option: &str) -> Vec<&'a Catalo
     all.filter(|known| known.names().any(|(_, name)| name == option)).collect()
 }
 
+/// The options of sections with known names that are called just so.
+pub(super) fn elsewhere<'a>(
+    catalog: &'a Catalog,
+    option: &str,
+) -> impl Iterator<Item = &'a CatalogOption> {
+    let spelled = option.replace('-', "_");
+    catalog.options().iter().filter(move |known| known.name == spelled)
+}
+
 /// Whether options of plugins may stand in this section.
 fn takes_plugins(catalog: &Catalog, section: &str) -> bool {
     catalog.find(section, PLUGIN).next().is_some()
