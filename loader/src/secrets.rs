@@ -23,6 +23,7 @@ use thiserror::Error;
 use crate::cli::SecretsCommand;
 use crate::hand::LOADING;
 use crate::run::{self, Failure};
+use crate::status::Lagging;
 
 #[derive(Debug, Error)]
 pub(crate) enum SecretsError {
@@ -45,8 +46,21 @@ pub(crate) enum SecretsError {
     Loading,
     #[error("others keep changing the store; not everything was written. Run this again")]
     Busy,
+    #[error(
+        "not all replicas that use these keys have applied the last change of them, and two shifts \
+         that arrive as one take away the key that tokens are made with; nothing was written:\n{}\n\
+         Run this again when `status --wait` is content; --force shifts them all the same",
+        list(.0)
+    )]
+    Behind(Vec<Lagging>),
     #[error("general/{0} has been changed meanwhile; nothing was written. Run this again")]
     Changed(String),
+}
+
+/// One on each line.
+fn list(replicas: &[Lagging]) -> String {
+    let lines: Vec<_> = replicas.iter().map(|replica| format!("  {replica}")).collect();
+    lines.join("\n")
 }
 
 /// Which variable may have been meant.
@@ -72,7 +86,8 @@ impl Failure for SecretsError {
             Self::Store(error) => error.exit_code(),
             Self::Settings(_) | Self::Input { .. } | Self::NotThere { .. } => 66, // EX_NOINPUT
             Self::Usage(_) => 64,                                                 // EX_USAGE
-            Self::Loading | Self::Busy | Self::Changed(_) => 75,                  // EX_TEMPFAIL
+            // EX_TEMPFAIL
+            Self::Loading | Self::Busy | Self::Behind(_) | Self::Changed(_) => 75,
         }
     }
 }

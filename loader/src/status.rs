@@ -3,6 +3,7 @@
 mod concern;
 mod follow;
 mod judge;
+mod lagging;
 mod observer;
 mod overview;
 mod replica;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use etcstack_store::StoreError;
 use follow::{Following, records};
+pub(crate) use lagging::{Lagging, lagging};
 use observer::Observer;
 use overview::Overview;
 use replica::Chosen;

@@ -57,18 +57,22 @@ refer to is not known here.
 A set of fernet keys is named without a number, KEYSTONE_FERNET_KEYS for KEYSTONE_FERNET_KEY_0 and
 the others, and shifted as keystone wants it: the staged key 0 becomes the primary one, which has
 the highest number, each of the others goes down by one, key 1 goes, and a new key is staged.
+Two shifts that arrive at a replica as one would take away the key that the others make tokens
+with: so a set is not shifted while a replica that uses it has not applied the last change of what
+concerns it, as `status` says; the replicas are named. --force shifts it all the same, as where a
+replica is gone for good.
 
 With --apply, writes a new random value of the kind that the name tells, or that --kind says, in
 one transaction that expects the old one. The agents follow at once. With --value-from the value is
-the file's, without its last line break.
+the file's, without its last line break. A fernet key has 32 bytes in URL-safe base64.
 
 A variable that a load wrote is refused: change it in the data. Loads would keep a value from
 elsewhere, and tell of drift each time.
 
 Exit codes: 0 done, or the plan is printed, 64 wrong usage or the store is a directory, 65 the
 variable cannot be rotated, 66 it is not there, or no file, 69 the store does not answer, 74 the
-result cannot be printed, 75 a load is under way or the value has changed meanwhile: run it again,
-76 the store refuses a request, 77 it refuses the user.
+result cannot be printed, 75 a load is under way, the value has changed meanwhile or a replica has
+not applied the last shift: run it again, 76 the store refuses a request, 77 it refuses the user.
 
 Examples:
   etcstack-loader secrets rotate GLANCE_DB_PASSWORD
@@ -155,6 +159,10 @@ pub(crate) struct RotateArgs {
     /// Write the new value
     #[arg(long)]
     pub(crate) apply: bool,
+
+    /// Shift a set of fernet keys although replicas have not applied the last change
+    #[arg(long)]
+    pub(crate) force: bool,
 
     #[command(flatten)]
     pub(crate) sources: DataArgs,

@@ -111,6 +111,11 @@ impl Kind {
     }
 }
 
+/// Whether a text is a key as keystone, barbican and all others of Fernet's read it.
+pub(super) fn is_fernet(text: &str) -> bool {
+    URL_SAFE.decode(text).is_ok_and(|key| key.len() == 32)
+}
+
 fn capitals(length: usize) -> String {
     let mut letters = String::new();
     while letters.len() < length {
@@ -184,6 +189,16 @@ mod tests {
                     assert!(!is_made || is_secret_name(&name), "{name}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn fernet_keys() {
+        let key = Kind::Fernet.generate().unwrap();
+        assert!(is_fernet(&key) && is_fernet(&format!("{}-_A=", "A".repeat(40))));
+        let standard = format!("{}+/A=", "A".repeat(40));
+        for text in ["", "x", &key[..43], &format!("{key}\n"), &format!(" {key}"), &standard] {
+            assert!(!is_fernet(text), "{text}");
         }
     }
 

@@ -15,6 +15,7 @@ use etcstack_store::{Snapshot, Store};
 use serde::Serialize;
 
 use self::set::Set;
+use super::kind::is_fernet;
 use super::sources::check_value;
 use super::state;
 use super::write::{self, Change, Written};
@@ -25,6 +26,7 @@ use crate::overlay::Known;
 use crate::preview::daemons::{Action, Daemons, Replicas, State, daemons};
 use crate::run::Done;
 use crate::said::Said;
+use crate::status::{Lagging, lagging};
 use crate::stored::data_of;
 use crate::validate::settings::{self, Against};
 use crate::{history, task};
@@ -42,6 +44,8 @@ struct Report {
     notes: Vec<String>,
     /// Of which release the catalogs are that say what daemons do.
     catalog_release: Option<String>,
+    /// Of a set: the replicas that have not applied the last change of what concerns them.
+    lagging: Vec<Lagging>,
     /// The keys that get, or would get, new values.
     changed: Vec<String>,
     dry_run: bool,
@@ -83,7 +87,14 @@ pub(super) async fn run(args: &RotateArgs) -> Result<Done, SecretsError> {
         Against::Release { name, .. } => Some(name),
         Against::Nothing => None,
     };
+    if changes.len() > 1 {
+        let services = report.services.iter().map(|service| service.name.clone()).collect();
+        report.lagging = lagging(&store, &snapshot.entries, &services).await?;
+    }
     if args.apply {
+        if !report.lagging.is_empty() && !args.force {
+            return Err(SecretsError::Behind(report.lagging));
+        }
         report.revision = apply(args, &store, snapshot, &changes).await?;
         report.dry_run = false;
     }
@@ -120,8 +131,21 @@ fn changes(
         let message = format!("{name} is a set of fernet keys; leave out --kind");
         return Err(SecretsError::Usage(message));
     }
+    if given.as_deref().is_some_and(|given| !is_fernet(given)) {
+        return Err(no_fernet(args));
+    }
     let staged = given.or_else(|| Kind::Fernet.generate()).unwrap_or_default();
     Ok((Kind::Fernet, set.shifted(entries, staged)?))
+}
+
+/// A file that was to hold a fernet key; what it holds is not told.
+fn no_fernet(args: &RotateArgs) -> SecretsError {
+    let from = args.value_from.as_deref().unwrap_or(Path::new("the value"));
+    SecretsError::Refused(format!(
+        "{}: it is no fernet key, which has 32 bytes in URL-safe base64: 44 of A-Z, a-z, 0-9, - and \
+         _, the last one a =. Without --value-from one is made",
+        from.display()
+    ))
 }
 
 /// What a load wrote is the data's.
@@ -165,6 +189,9 @@ fn new_value(
         if value.as_bytes() == old.as_slice() {
             let message = format!("{key} holds just this value; there is nothing to rotate");
             return Err(SecretsError::Refused(message));
+        }
+        if kind == Kind::Fernet && !is_fernet(&value) {
+            return Err(no_fernet(args));
         }
         return Ok((kind, value));
     }
@@ -212,6 +239,7 @@ fn plan(
         services: services.into_iter().map(service).collect(),
         notes,
         catalog_release: None,
+        lagging: Vec::new(),
         changed: changes.iter().map(|change| variable_key(&change.name)).collect(),
         dry_run: true,
         revision: snapshot.revision,
@@ -282,10 +310,16 @@ impl Report {
             lines.push("no key of a service uses it".into());
         }
         lines.extend(self.notes.iter().map(|note| format!("note     {note}")));
+        lines.extend(self.lagging.iter().map(|replica| format!("behind   {replica}")));
         let shifted = self.changed.join(", ");
         lines.push(match (self.changed.as_slice(), self.dry_run) {
             ([key], true) => format!("nothing was written; --apply gives {key} a new value"),
-            (_, true) => format!("nothing was written; --apply shifts {shifted}"),
+            (_, true) if self.lagging.is_empty() => {
+                format!("nothing was written; --apply shifts {shifted}")
+            }
+            (_, true) => {
+                format!("nothing was written; --apply shifts {shifted} once no replica is behind")
+            }
             ([key], false) => {
                 format!("{key} has a new value ({}); revision {}", self.kind, self.revision)
             }
