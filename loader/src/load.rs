@@ -2,6 +2,7 @@
 
 pub(crate) mod job;
 mod progress;
+mod standstill;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -39,6 +40,20 @@ pub(crate) enum LoadError {
          is wrong and load again, or go back with: etcstack-loader load --abort"
     )]
     HalfDone(StoreError),
+    #[error(
+        "the release holds what this loader does not know, and a newer loader has written: {}. Use \
+         the newer loader; nothing was written",
+        .0.join(", ")
+    )]
+    Newer(Vec<String>),
+    #[error(
+        "the store has refused {0} plans in a row, though no other loader has written meanwhile: \
+         either somebody keeps changing keys of this data, or it holds what only a newer loader \
+         reads. Stop whoever writes, or use the newer loader, and run this again; until then agents \
+         keep what they have{half}",
+        half = if *.1 { "; what was begun is undone by: etcstack-loader load --abort" } else { "" }
+    )]
+    Standstill(usize, bool),
     #[error("another load has overtaken this one; agents see one of them whole. Load again")]
     Overtaken,
     #[error(
@@ -64,11 +79,11 @@ impl Failure for LoadError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Data(error) => error.exit_code(),
-            Self::Damaged(_) => 65, // EX_DATAERR
+            Self::Damaged(_) | Self::Newer(_) => 65, // EX_DATAERR
             Self::Empty(_) | Self::NothingToGoBackTo | Self::NoSuchRelease(_) => 66, // EX_NOINPUT
             Self::Store(error) | Self::HalfDone(error) => error.exit_code(),
-            Self::Overtaken | Self::Busy(_) => 75, // EX_TEMPFAIL
-            Self::Pack(_) => 70,                   // EX_SOFTWARE
+            Self::Overtaken | Self::Busy(_) | Self::Standstill(..) => 75, // EX_TEMPFAIL
+            Self::Pack(_) => 70,                                          // EX_SOFTWARE
         }
     }
 

@@ -31,9 +31,10 @@ A load waits for another one that is under way, and completes what one that has 
 has died it says so, and does nothing.
 
 Exit codes: 0 done, also with drift; 64 wrong usage or the store is a directory, 65 mistakes in the
-data, 66 no directory, no data, no file of credentials or nothing to go back to, 69 the store does
-not answer, 74 the result cannot be printed, 75 another load has overtaken this one or, with
---no-wait, is under way, 76 the store refuses a request, 77 it refuses the user.
+data, or it holds what only a newer loader knows, 66 no directory, no data, no file of credentials
+or nothing to go back to, 69 the store does not answer, 74 the result cannot be printed, 75 another
+load has overtaken this one or, with --no-wait, is under way, or others keep changing these keys,
+76 the store refuses a request, 77 it refuses the user.
 
 Examples:
   etcstack-loader load bootstrap-data --message 'more memory for glance'

@@ -12,8 +12,8 @@ next load of it goes forward again.
 
 -1 is the release before the current one; after a rollback that is the one that was left.
 
-Exit codes: as those of load; 65 also if the data of the release is damaged, 66 if there is no such
-release, or it is not kept any more.
+Exit codes: as those of load; 65 also if the data of the release is damaged or a newer loader has
+written it, 66 if there is no such release, or it is not kept any more.
 
 Examples:
   etcstack-loader rollback -1

@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use super::LoadError;
 use super::progress::Progress;
+use super::standstill::{self, Standstill};
 use super::steps::{Change, End, Steps, undo};
 use super::unknown;
 use super::wait::{PAUSE, Waiting};
@@ -91,6 +92,7 @@ impl Job {
         let mut report = Report::default();
         let mut waiting = Waiting::default();
         let (mut begun, mut lost) = (false, 0);
+        let mut standstill = Standstill::default();
         let mut unanswered: Option<Unanswered> = None;
         loop {
             let snapshot = match self.store.snapshot(&plan::view(), self.timeout).await {
@@ -126,6 +128,11 @@ impl Job {
                     return Ok(report);
                 }
                 Written::Stale { begun: ours } => {
+                    let is_own = |generation: &[u8]| self.is_own_generation(generation);
+                    standstill.note(snapshot.entries.get(GENERATION), is_own);
+                    if standstill.is_over() {
+                        return Err(LoadError::Standstill(standstill::MOST, begun || ours));
+                    }
                     if ours {
                         // Ours has happened since: what got no answer cannot any more.
                         (begun, unanswered) = (true, None);
@@ -146,8 +153,11 @@ impl Job {
     /// Whether somebody else has written since a transaction that got no answer.
     fn has_moved_on(&self, snapshot: &Snapshot, last: &Unanswered) -> bool {
         let now = snapshot.entries.get(GENERATION);
-        let own = format!("{} ", self.id);
-        now != last.expected.as_ref() && now.is_none_or(|now| !now.starts_with(own.as_bytes()))
+        now != last.expected.as_ref() && now.is_none_or(|now| !self.is_own_generation(now))
+    }
+
+    fn is_own_generation(&self, generation: &[u8]) -> bool {
+        generation.starts_with(format!("{} ", self.id).as_bytes())
     }
 
     fn is_own(&self, mark: &[u8]) -> bool {
@@ -173,6 +183,10 @@ impl Job {
             }
             Goal::Abort => world.base().ok_or(LoadError::NothingToGoBackTo)?,
         };
+        let unknown = unknown::records(data);
+        if !unknown.is_empty() {
+            return Err(LoadError::Newer(unknown));
+        }
         if world.is_base_lost() && !self.rules.overwrite {
             tracing::warn!(
                 "the data of the current release cannot be read: what differs counts as changed by \

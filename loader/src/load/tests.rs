@@ -1,4 +1,5 @@
 mod answers;
+mod newer;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Variables that values refer to and that nobody has after a load.
+//! What nobody knows: variables that values refer to and that nobody has after a load, and records
+//! of the data that only a newer loader reads.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +10,13 @@ use etcstack_config::variables::Scope;
 use crate::dialects;
 use crate::plan::Plan;
 use crate::release::Data;
+use crate::stored::is_data;
+
+/// The records of a release that are not read here, as those of a newer loader: what is not read cannot
+/// be expected, so that no plan with them would ever happen.
+pub(super) fn records(data: &Data) -> Vec<String> {
+    data.keys().filter(|key| !is_data(key)).map(|key| key.escape_debug().to_string()).collect()
+}
 
 /// Their names: only agents that have them in their environment can fill in what refers to them.
 pub(super) fn variables(data: &Data, plan: &Plan, entries: &Entries) -> BTreeSet<String> {
