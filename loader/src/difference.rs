@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use etcstack_config::Entries;
 use etcstack_config::key::{GENERAL, Key};
 
+use crate::address::is_address;
 use crate::dialects::DIALECTS;
 use crate::said::VARIABLES;
 
@@ -48,8 +49,12 @@ impl Difference {
             entries.get(key).map(|value| String::from_utf8_lossy(value).into_owned())
         };
         let mut difference = Self::default();
+        let states = [before, after];
         for key in keys.into_iter().filter(|key| before.get(*key) != after.get(*key)) {
             let (group, name, secret) = place(key);
+            let mut values = states.into_iter().filter_map(|entries| entries.get(key));
+            let is_address = |key: &Key| values.all(|value| is_address(key, value, &states));
+            let secret = secret && !Key::parse(key).as_ref().is_ok_and(is_address);
             let (before, after) = (text(before, key), text(after, key));
             // Its lines say nothing of it one by one.
             let holds_key = |text: &String| text.contains("PRIVATE KEY");

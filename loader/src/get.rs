@@ -1,11 +1,12 @@
 //! `get`: what keys hold, as it stands in the store.
 
+mod hidden;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use etcstack_config::Entries;
-use etcstack_config::key::Key;
 use etcstack_config::problem::Problem;
 use etcstack_store::{LOAD_MARK, Snapshot, Store, StoreError, View};
 use serde_json::{Value, json};
@@ -13,13 +14,11 @@ use thiserror::Error;
 
 use crate::cli::{GetArgs, Output};
 use crate::difference::printable;
-use crate::hand::{is_record, is_secret};
+use crate::hand::is_record;
 use crate::near;
 use crate::release::DATA;
 use crate::run::{self, Done, Failure};
-use crate::sensitive::sensitive;
-use crate::validate::settings;
-use crate::{stored, task};
+use crate::task;
 
 /// The prefix of everything.
 const ALL: &str = "/";
@@ -63,7 +62,7 @@ async fn get(args: &GetArgs) -> Result<Done, GetError> {
         task::warn("a load is under way, or has died half-way: agents may not have seen this");
     }
     let found = find(&store, args, &snapshot.entries).await?;
-    let hidden = hidden(&store, args, &found).await?;
+    let hidden = hidden::hidden(&store, args, &found).await?;
     let text = match (args.keys.as_slice(), args.common.output) {
         ([key], _) if !key.ends_with('/') => single(args, key, &snapshot, &hidden)?,
         (_, Output::Text) => listing(&found, &hidden).into_bytes(),
@@ -120,38 +119,6 @@ async fn hint(store: &Store, args: &GetArgs, key: &str) -> String {
     let view = View::everything().without(DATA);
     let all = store.snapshot(&view, args.common.start_timeout).await;
     all.map_or_else(|_| String::new(), |all| near::hint(key, &all.entries))
-}
-
-/// The keys whose values are not shown.
-async fn hidden(
-    store: &Store,
-    args: &GetArgs,
-    found: &Entries,
-) -> Result<BTreeSet<String>, GetError> {
-    if args.show_secrets {
-        return Ok(BTreeSet::new());
-    }
-    let is_hidden =
-        |(key, value): &(&String, &Vec<u8>)| is_secret(key, &String::from_utf8_lossy(value));
-    let mut hidden: BTreeSet<_> =
-        found.iter().filter(is_hidden).map(|(key, _)| key.clone()).collect();
-    let left: Vec<_> = found.keys().filter(|key| !hidden.contains(*key)).collect();
-    if left.iter().all(|key| is_record(key)) {
-        return Ok(hidden);
-    }
-    let (settings, _) = settings::read(&args.sources.sources()).map_err(GetError::Settings)?;
-    // What is put in where a secret stands is one.
-    let all = if left.iter().any(|key| matches!(Key::parse(key), Ok(Key::Variable(_)))) {
-        match stored::now(store, args.common.start_timeout).await {
-            // Who may not know what refers to it goes by its name.
-            Err(StoreError::Denied { .. }) => Entries::new(),
-            all => all?.entries,
-        }
-    } else {
-        Entries::new()
-    };
-    hidden.extend(sensitive(&[&all, found], settings.catalogs.as_ref()));
-    Ok(hidden)
 }
 
 /// What one key holds, to the byte, and a line break if there is none.

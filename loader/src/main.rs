@@ -1,6 +1,7 @@
 //! `etcstack-loader`: loads bootstrap-data into the store.
 
 mod access;
+mod address;
 mod catalog;
 mod cli;
 mod dialects;

@@ -12,6 +12,7 @@ use etcstack_config::secret::{
 use etcstack_config::validate::Catalogs;
 use etcstack_config::variables::references;
 
+use crate::address::is_address;
 use crate::dialects::{self, Dialects};
 use crate::said::Said;
 
@@ -28,7 +29,8 @@ pub(crate) fn sensitive(states: &[&Entries], catalogs: Option<&Catalogs>) -> BTr
     let pairs = states.iter().flat_map(|entries| entries.iter());
     for (key, value) in pairs {
         let Ok(parsed) = Key::parse(key) else { continue };
-        let Some(secret) = is_secret(&parsed, catalogs, &dialects) else { continue };
+        let is_harmless = || is_address(&parsed, value, states);
+        let Some(secret) = is_secret(&parsed, catalogs, &dialects, is_harmless) else { continue };
         if secret {
             found.insert(key.clone());
         }
@@ -55,10 +57,15 @@ pub(crate) fn sensitive(states: &[&Entries], catalogs: Option<&Catalogs>) -> BTr
     found
 }
 
-/// `None` for what is no key of data.
-fn is_secret(key: &Key, catalogs: Option<&Catalogs>, dialects: &Dialects) -> Option<bool> {
+/// `None` for what is no key of data. What is harmless is a secret only if a catalog says so.
+fn is_secret(
+    key: &Key,
+    catalogs: Option<&Catalogs>,
+    dialects: &Dialects,
+    is_harmless: impl Fn() -> bool,
+) -> Option<bool> {
     match key {
-        Key::Variable(name) => Some(is_secret_name(name)),
+        Key::Variable(name) => Some(is_secret_name(name) && !is_harmless()),
         Key::File(file) => {
             let is_binary = dialects.of(file) == Dialect::Binary;
             Some(is_binary || is_secret_file(&file.file))
@@ -67,7 +74,7 @@ fn is_secret(key: &Key, catalogs: Option<&Catalogs>, dialects: &Dialects) -> Opt
             let section = option.section.as_deref().unwrap_or_default();
             let catalog = catalogs.and_then(|catalogs| catalogs.find(&file.service));
             let known = catalog.and_then(|catalog| catalog.is_secret(section, &option.option));
-            Some(known.unwrap_or_default() || is_secret_option(option))
+            Some(known.unwrap_or_default() || is_secret_option(option) && !is_harmless())
         }
         Key::System(_) => None,
     }

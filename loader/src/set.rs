@@ -11,6 +11,7 @@ use etcstack_config::key::Key;
 use etcstack_config::secret::looks_secret;
 use etcstack_config::variables::references;
 
+use crate::address::is_address;
 use crate::cli::SetArgs;
 use crate::dialects::{self, Dialects};
 use crate::hand::{
@@ -55,6 +56,7 @@ pub(crate) fn run(args: &SetArgs) -> ExitCode {
         let dialects = dialects::of_store(&store, args.hand.common.start_timeout).await?;
         let (wanted, shown) = wanted(given, &dialects)?;
         Change::new(Kind::Set, store, &args.hand, wanted, args.force, args.allow_unknown)?
+            .noting(&dialects)
             .showing(shown)
             .expecting(expected)
             .execute(&args.hand)
@@ -181,7 +183,8 @@ fn shown(key: &str, value: &str) -> Option<String> {
     if value.is_empty() || !references(value).is_empty() {
         return None;
     }
-    let why = if is_secret_key(key) {
+    let is_harmless = Key::parse(key).is_ok_and(|key| is_address(&key, value.as_bytes(), &[]));
+    let why = if is_secret_key(key) && !is_harmless {
         "by its name"
     } else if looks_secret(value) {
         "by its form"

@@ -57,6 +57,11 @@ pub(crate) fn warn(message: impl Display) {
     let _ = writeln!(io::stderr(), "warning: {message}");
 }
 
+/// A line on standard error that says more of a result.
+pub(crate) fn note(message: impl Display) {
+    let _ = writeln!(io::stderr(), "note: {message}");
+}
+
 /// A file's last line break is its editor's, not the value's.
 pub(crate) fn without_line_break(text: &str) -> &str {
     let text = text.strip_suffix('\n').unwrap_or(text);

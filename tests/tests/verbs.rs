@@ -193,7 +193,9 @@ async fn explain_has_the_same_fields_whatever_it_knows() {
     std::fs::create_dir(stage.folder.path().join("data/general")).unwrap();
     stage.good(&["load", "data", "-m", "first"]).await;
     stage.etcd.put("r/s/s.conf/x/b", "2").await;
-    stage.good(&["set", "r/s/s.conf/x/c", "3"]).await;
+    let ran = stage.run(&["set", "r/s/s.conf/x/c", "3"]).await;
+    assert!(ran.code == 0 && ran.err.starts_with("note: there are no catalogs: "), "{ran:#?}");
+    assert_eq!(ran.err.lines().count(), 1, "{ran:#?}");
     let record = json!({"state": "current", "revisions": {"seen": 9, "applied": 8, "good": 7}});
     stage.etcd.put("_etcstack/status/r/s/n1", record.to_string()).await;
     let mut all = BTreeSet::new();

@@ -11,8 +11,10 @@ indented. / alone means all keys but the system's own records.
 
 What looks like a secret is not shown, by its key's name, by its form, by what the catalogs say of
 the option, or since a secret option refers to the variable, directly or by way of others: one key
-alone ends with 77, and in a listing *** stands for it. --show-secrets prints it. Who may not read
-all keys is not told of references by those that he may not.
+alone ends with 77, and in a listing *** stands for it. --show-secrets prints it. Addresses without
+a login, such as tcp:HOST:PORT, are none. Who may not read all keys is not told of references by
+those that he may not; nor, without a right to _etcstack/variables, of secrets that the data
+declares. A note says so.
 
 This is what stands in the store, variables not filled in.
 

@@ -20,9 +20,9 @@ are written in lower case), whether its file can say the value, its references t
 variable that nobody has is an error, unless agents have it in their environment:
 DIR/validate.toml lists those, --allow-unknown takes any. With catalogs of the services,
 DIR/catalog or --catalog, the option is checked as oslo.config reads it, as `validate` does;
---force writes it all the same. A role or service that no replica, no other key and no release
-has, with the name of another but for a slip, is a warning, and so is the first key of a store or
-prefix: it begins a new cloud.
+--force writes it all the same. Without catalogs only the syntax is checked, which a note says. A
+role or service that no replica, no other key and no release has, with the name of another but for
+a slip, is a warning, and so is the first key of a store or prefix: it begins a new cloud.
 
 The write happens only if the key still holds what was read. --expect and --expect-absent say what
 you have seen yourself. Where a load or another hand was faster, it is tried again, or ends with 75

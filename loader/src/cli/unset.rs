@@ -9,7 +9,9 @@ All keys go at one revision, or none does. An option that goes has the value of 
 file again, or the service's default.
 
 A variable that values still need, and for which they have no default, is not removed: those keys
-are named. --force removes it, and the agents refuse these files until it is there again.
+are named. Nor is one that DIR/validate.toml lists under `used`. That it is listed under
+`environment` does not count: only the agents know whether they have it. --force removes it, and
+the agents that do not have it refuse these files until it is there again.
 
 A key that a load wrote comes back with the next load: take it out of the data as well.
 

@@ -53,7 +53,12 @@ pub(crate) struct ValidateArgs {
 
     /// Variables that the agents have in their environment, besides those of validate.toml; NAME*
     /// for all that start so
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = crate::validate::settings::name
+    )]
     pub(crate) environment: Vec<String>,
 
     /// Treat warnings as errors

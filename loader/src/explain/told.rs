@@ -6,7 +6,7 @@ use etcstack_config::dialect::Dialect;
 use etcstack_config::document::{Document, Grammar};
 use etcstack_config::key::{Key, OptionName, variable_key};
 use etcstack_config::layers::{FileConfig, Sourced};
-use etcstack_config::secret::{holds_any, is_secret_name, looks_secret};
+use etcstack_config::secret::{holds_any, looks_secret};
 use etcstack_config::validate::Settings;
 use etcstack_store::Revisions;
 use serde::{Serialize, Serializer};
@@ -172,18 +172,15 @@ impl<'a> Teller<'a> {
     }
 
     fn is_secret(&self, key: &str, raw: &str, value: Option<&str>) -> bool {
-        let is_secret = |(name, _): &(&String, &String)| {
-            is_secret_name(name) || self.hidden.contains(&variable_key(name))
-        };
+        // What names say is among the hidden ones.
+        let is_hidden = |name: &str| self.hidden.contains(&variable_key(name));
+        let is_secret = |(name, _): &(&String, &String)| is_hidden(name);
         let secrets = self.known.general().iter().filter(is_secret);
         let secrets: Vec<_> = secrets.map(|(_, value)| value.as_str()).collect();
         let mut texts = value.into_iter().chain([raw]);
         // By their places: in the text, those of a few letters cannot be told from others.
-        let puts_in = |variable: &Variable| {
-            variable.from == From::General
-                && (is_secret_name(&variable.name)
-                    || self.hidden.contains(&variable_key(&variable.name)))
-        };
+        let puts_in =
+            |variable: &Variable| variable.from == From::General && is_hidden(&variable.name);
         self.hidden.contains(key)
             || self.variables(raw).iter().any(puts_in)
             || texts.any(|text| looks_secret(text) || holds_any(text, &secrets))

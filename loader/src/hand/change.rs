@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use etcstack_config::Entries;
+use etcstack_config::dialect::Dialect;
+use etcstack_config::key::Key;
 use etcstack_store::{Expect, LIMITS, LOAD_MARK, Outcome, Snapshot, Store, Write};
 use tokio::time::sleep;
 
@@ -11,12 +13,17 @@ use super::check::{Rules, Wanted, check};
 use super::report::{NextLoad, Note, Report};
 use super::{HandError, Sealer, Signature, Transaction, seen_by_all, strange};
 use crate::cli::HandArgs;
+use crate::dialects::Dialects;
 use crate::history::{Counts, History, Kind};
 use crate::near;
 use crate::plan::{self, World};
 use crate::run::Done;
 use crate::sensitive::sensitive;
-use crate::{secrets, validate};
+use crate::{secrets, task, validate};
+
+/// What is said where nobody knows the options of services.
+const NO_CATALOG: &str = "there are no catalogs: only the syntax was checked, not whether the service \
+     has these options; name the data that holds some with --data, or their folder with --catalog";
 
 /// How often others may be faster, or answers get lost.
 const TRIES: u32 = 100;
@@ -93,6 +100,18 @@ impl Change {
             timeout: args.common.start_timeout,
             dry_run: args.dry_run,
         })
+    }
+
+    /// Says so where no catalog knows the options that are put into files of oslo.config's.
+    pub(crate) fn noting(self, dialects: &Dialects) -> Self {
+        let puts_option = |(key, value): (&String, &Option<String>)| match Key::parse(key) {
+            Ok(Key::Option(file, _)) => value.is_some() && dialects.of(&file) == Dialect::Oslo,
+            _ => false,
+        };
+        if self.rules.settings.catalogs.is_none() && self.wanted.iter().any(puts_option) {
+            task::note(NO_CATALOG);
+        }
+        self
     }
 
     /// The values of these keys stand on the command line.

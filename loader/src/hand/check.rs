@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use etcstack_config::Entries;
 use etcstack_config::data::{Data, normal_key};
-use etcstack_config::key::Key;
+use etcstack_config::key::{Key, variable_key};
 use etcstack_config::problem::{Place, Problem, Problems};
 use etcstack_config::validate::{Code, Finding, Names, Settings, Severity, validate};
 use etcstack_config::variables::references;
@@ -34,9 +34,10 @@ pub(super) fn check(
     let mut problems = other_spellings(entries, wanted);
     let (mut waived_by, mut is_waivable) = (BTreeSet::new(), problems.0.is_empty());
     let mut warnings = Vec::new();
-    for finding in introduced(entries, wanted, rules) {
+    let settings = settings(entries, rules);
+    for finding in introduced(entries, wanted, settings.clone()) {
         let waiver = waiver(finding.code);
-        let text = Problem::new(finding.place.clone(), text(&finding, entries, wanted));
+        let text = Problem::new(finding.place.clone(), text(&finding, entries, wanted, &settings));
         match waiver {
             _ if finding.severity == Severity::Warning => warnings.push(text.to_string()),
             Some(waiver) if rules.waives(waiver) => warnings.push(text.to_string()),
@@ -114,12 +115,22 @@ fn other_spellings(entries: &Entries, wanted: &Wanted) -> Problems {
     problems
 }
 
-/// What is wrong with the keys themselves, or was not wrong before.
-fn introduced(entries: &Entries, wanted: &Wanted, rules: &Rules) -> Vec<Finding> {
+/// What the data says, and what a load has taken into the store of it.
+fn settings(entries: &Entries, rules: &Rules) -> Settings {
     let mut settings = rules.settings.clone();
-    settings.environment.extend(Said::of_entries(entries).environment);
+    let Said { environment, used, .. } = Said::of_entries(entries);
+    settings.environment.extend(environment);
+    settings.used.extend(used);
     // They are there or they are not: this is the store.
     settings.generated = Names::default();
+    settings
+}
+
+/// What is wrong with the keys themselves, or was not wrong before.
+fn introduced(entries: &Entries, wanted: &Wanted, mut settings: Settings) -> Vec<Finding> {
+    let removed = removed(entries, wanted);
+    // Agents may have them as well; whether they do, only they know.
+    settings.environment = settings.environment.without(&removed);
     let before = BTreeSet::from_iter(validate(data(entries, &Wanted::new()), &settings));
     let after = validate(data(entries, wanted), &settings);
     let is_own = |finding: &Finding| match &finding.place {
@@ -133,7 +144,30 @@ fn introduced(entries: &Entries, wanted: &Wanted, rules: &Rules) -> Vec<Finding>
         !matches!(finding.code, Code::UnusedVariable | Code::UnknownRole | Code::UnknownService)
             && (is_own(finding) || !before.contains(finding))
     });
+    let needed = settings.used.single().filter(|name| removed.contains(*name));
+    found.extend(needed.map(still_needed));
     found
+}
+
+/// The variables that go.
+fn removed(entries: &Entries, wanted: &Wanted) -> BTreeSet<String> {
+    let gone = wanted.iter().filter(|(key, value)| value.is_none() && entries.contains_key(*key));
+    let name = |key: &String| match Key::parse(key) {
+        Ok(Key::Variable(name)) => Some(name),
+        _ => None,
+    };
+    gone.filter_map(|(key, _)| name(key)).collect()
+}
+
+/// No key tells of it, but the data does.
+fn still_needed(name: &str) -> Finding {
+    Finding {
+        place: Place::Key(variable_key(name)),
+        severity: Severity::Error,
+        code: Code::UnknownVariable,
+        message: "manifests or others still need it, as `used` of validate.toml says".to_owned(),
+        remedy: String::new(),
+    }
 }
 
 /// The keys of a state, changed.
@@ -156,17 +190,26 @@ fn data(entries: &Entries, wanted: &Wanted) -> Data {
 }
 
 /// A finding, in the words of somebody who removes a variable where that is its cause.
-fn text(finding: &Finding, entries: &Entries, wanted: &Wanted) -> String {
+fn text(finding: &Finding, entries: &Entries, wanted: &Wanted, settings: &Settings) -> String {
     let removed = |key: &str| {
         let value = str::from_utf8(entries.get(key)?).ok()?;
         let removed = |name: &String| wanted.get(&format!("general/{name}")) == Some(&None);
         references(value).into_iter().find(removed)
     };
-    match (&finding.place, finding.code) {
-        (Place::Key(key), Code::UnknownVariable) if !wanted.contains_key(key) => {
-            removed(key).map_or_else(|| finding.text(), |name| format!("it still uses ${name}"))
+    let name = match (&finding.place, finding.code) {
+        (Place::Key(key), Code::UnknownVariable | Code::EnvironmentVariable)
+            if !wanted.contains_key(key) =>
+        {
+            removed(key)
         }
-        _ => finding.text(),
+        _ => None,
+    };
+    match name {
+        Some(name) if settings.environment.contain(&name) => {
+            format!("it still uses ${name}, which then only the agents' environment has")
+        }
+        Some(name) => format!("it still uses ${name}"),
+        None => finding.text(),
     }
 }
 

@@ -12,22 +12,47 @@ use etcstack_config::problem::{Place, Problem};
 use etcstack_config::validate::{Catalogs, Code, Earlier, Names, Settings};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use toml::Spanned;
 
 use crate::said::Said;
+use crate::task;
 
 /// The file beside the roles.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Document {
     release: Option<String>,
-    environment: Vec<String>,
-    generated: Vec<String>,
-    used: Vec<String>,
+    environment: NameList,
+    generated: NameList,
+    used: NameList,
     services: BTreeMap<String, String>,
     accept: Vec<Accepted>,
     /// Read with the data, since it says how that is to be read.
     #[allow(dead_code)]
     dialects: IgnoredAny,
+}
+
+/// Names of variables, and where they stand.
+type NameList = Vec<Spanned<String>>;
+
+impl Document {
+    /// The first of the names that is none, by the list that it is in.
+    fn wrong_name(&self) -> Option<(&'static str, &Spanned<String>)> {
+        let lists = [
+            ("environment", &self.environment),
+            ("generated", &self.generated),
+            ("used", &self.used),
+        ];
+        let names =
+            lists.into_iter().flat_map(|(list, names)| names.iter().map(move |n| (list, n)));
+        let mut wrong = names.filter(|(_, name)| !Names::takes(name.get_ref()));
+        wrong.next()
+    }
+}
+
+/// The names alone.
+fn plain(names: NameList) -> Vec<String> {
+    names.into_iter().map(Spanned::into_inner).collect()
 }
 
 /// Warnings of one kind about one file that are meant so.
@@ -86,14 +111,15 @@ impl fmt::Display for Against {
 /// Reads `validate.toml`, where there is one, and the catalogs.
 pub(crate) fn read(args: &Sources<'_>) -> Result<(Settings, Against), Problem> {
     let mut document = document(&args.dir.join(SETTINGS))?;
-    document.environment.extend(args.environment.iter().cloned());
+    let mut environment = plain(std::mem::take(&mut document.environment));
+    environment.extend(args.environment.iter().cloned());
     let (catalogs, against) = catalogs(args, &mut document)?;
     let settings = Settings {
         catalogs,
         earlier: Vec::new(),
-        environment: Names::new(document.environment),
-        generated: Names::new(document.generated),
-        used: Names::new(document.used),
+        environment: Names::new(environment),
+        generated: Names::new(plain(document.generated)),
+        used: Names::new(plain(document.used)),
         accepted: document.accept.into_iter().map(|one| (one.code, one.file)).collect(),
     };
     Ok((settings, against))
@@ -102,6 +128,7 @@ pub(crate) fn read(args: &Sources<'_>) -> Result<(Settings, Against), Problem> {
 /// What `validate.toml` says of variables.
 pub(crate) fn said(dir: &Path) -> Result<Said, Problem> {
     let Document { environment, generated, used, .. } = document(&dir.join(SETTINGS))?;
+    let (environment, generated, used) = (plain(environment), plain(generated), plain(used));
     Ok(Said { environment, generated, used, ..Said::default() })
 }
 
@@ -133,15 +160,25 @@ fn document(path: &Path) -> Result<Document, Problem> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Document::default()),
         Err(error) => return Err(unreadable(path, &error)),
     };
-    toml::from_str(&text).map_err(|error| {
-        let place = error.span().map_or(Place::file(path), |span| {
-            let before = text.get(..span.start).unwrap_or_default();
-            let line = before.matches('\n').count() + 1;
-            let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-            Place::position(path, line, column)
-        });
+    let document: Document = toml::from_str(&text).map_err(|error| {
+        let place =
+            error.span().map_or(Place::file(path), |span| task::place(path, &text, span.start));
         Problem::new(place, error.message())
-    })
+    })?;
+    if let Some((list, name)) = document.wrong_name() {
+        let place = task::place(path, &text, name.span().start);
+        return Err(Problem::new(place, format!("{list}: {:?} {NO_NAME}", name.get_ref())));
+    }
+    Ok(document)
+}
+
+/// What is said of a name of no variable.
+const NO_NAME: &str = "is no name of a variable: write A to Z, 0 to 9 and _, a letter first; a * at \
+     the end stands for all that start so";
+
+/// A name, or a start of names, as an argument has it.
+pub(crate) fn name(text: &str) -> Result<String, String> {
+    if Names::takes(text) { Ok(text.to_owned()) } else { Err(format!("this {NO_NAME}")) }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Problem {

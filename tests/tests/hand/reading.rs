@@ -168,3 +168,87 @@ async fn what_a_secret_option_makes_secret() {
     let ended = stage.run(&[&["get", "general/HOST"], &user[..]].concat()).await;
     assert_eq!((ended.code, ended.stdout.as_str()), (0, "db\n"), "{ended:?}");
 }
+
+/// Who may not read all keys is told what this means; the right to one record is enough to know the
+/// secrets that the data declares.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_read_all_is_told() {
+    let mut stage = Stage::new().await;
+    stage.etcd.put("general/MYSQL_ROOT", "sesame").await;
+    stage.etcd.put("general/HOST", "db").await;
+    stage.etcd.put("_etcstack/variables", r#"{"secrets":{"MYSQL_ROOT":"password"}}"#).await;
+    let read = |key: &str| Permission::new(PermissionType::Read, key);
+    let general = || Permission::new(PermissionType::Read, "general/").with_prefix();
+    let few = vec![general(), read("_etcstack/load")];
+    let more = vec![general(), read("_etcstack/load"), read("_etcstack/variables")];
+    stage.etcd.add_user("few", "pw", few).await;
+    stage.etcd.add_user("more", "pw", more).await;
+    stage.etcd.enable_auth("root").await;
+    stage.write("pw", "pw");
+    let get = async |user: &str, more: &[&str]| {
+        let user = ["--user", user, "--password-file", "pw"];
+        stage.run(&[&["get", "general/"], more, &user[..]].concat()).await
+    };
+    let ended = get("few", &[]).await;
+    let note = "note: this user may not read _etcstack/variables: secrets are known by their names \
+                and forms only, not those that the data declares; docs/security.md names the rights\n";
+    assert_eq!((ended.code, ended.stderr.as_str()), (0, note));
+    // What is printed for programs is as it was.
+    let json = get("few", &["--output", "json"]).await;
+    assert_eq!((json.stderr.as_str(), json.stdout.lines().count()), (note, 1));
+    let ended = get("more", &[]).await;
+    assert_eq!(ended.stdout, "general/HOST = db\ngeneral/MYSQL_ROOT = ***\n", "{ended:?}");
+    let note = "note: this user may not read all keys: which variables are secret because secret \
+                options refer to them is not known\n";
+    assert_eq!(ended.stderr, note);
+    // Nothing is guessed where all is shown.
+    assert_eq!(get("few", &["--show-secrets"]).await.stderr, "");
+}
+
+/// An address without a login is none, whatever its key is called; all else under such a name is.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_no_secret() {
+    let stage = Stage::new().await;
+    let shown = [
+        ("c/neutron/ml2_conf.ini/ovn/ovn_nb_connection", "$OVN_NB_CONNECTION"),
+        ("c/neutron/ml2_conf.ini/ovn/ovn_sb_connection", "ssl:[fd00::1]:6642,ssl:sb2:6642"),
+        ("c/neutron/ml2_conf.ini/ovs/ovsdb_connection", "unix:/run/openvswitch/db.sock"),
+        ("general/OVN_HOSTNAME", "ovn.internal"),
+        ("general/OVN_NB_CONNECTION", "tcp:$OVN_HOSTNAME:6641"),
+    ];
+    let hidden = [
+        ("c/glance/glance-api.conf/database/connection", "mysql://sesame-1@db/x"),
+        ("c/neutron/ml2_conf.ini/ovn/a_connection", "tcp:u:sesame-2@h:6641"),
+        ("c/neutron/ml2_conf.ini/ovn/b_connection", "$SESAME_CONNECTION"),
+        ("c/neutron/ml2_conf.ini/ovn/c_connection", "$NOWHERE_CONNECTION"),
+        ("c/neutron/ml2_conf.ini/ovn/secret_connection", "tcp:sesame-3:1"),
+        ("general/SESAME_CONNECTION", "sesame-4"),
+    ];
+    for (key, value) in shown.into_iter().chain(hidden) {
+        stage.etcd.put(key, value).await;
+    }
+    for (key, value) in shown {
+        let ended = stage.run(&["get", key]).await;
+        assert_eq!((ended.code, ended.stdout), (0, format!("{value}\n")), "{key}");
+    }
+    for (key, _) in hidden {
+        stage.run(&["get", key]).await.is(77, &["it holds a secret"]);
+    }
+    let ended = stage.run(&["get", "/"]).await;
+    assert!(!ended.stdout.contains("sesame"), "{ended:?}");
+    let ended = stage.run(&["explain", shown[0].0]).await;
+    ended.is(0, &["tcp:ovn.internal:6641"]);
+
+    // What was a password before, or is one afterwards, is hidden on both sides.
+    stage
+        .load("c/neutron/n.conf/x/a_connection=tcp:h:1\nc/neutron/n.conf/x/b_connection=tcp:h:1\n")
+        .await;
+    stage.write(
+        "data/s/list",
+        "c/neutron/n.conf/x/a_connection=tcp:h:2\nc/neutron/n.conf/x/b_connection=sesame\n",
+    );
+    let ended = stage.run(&["plan", "data"]).await;
+    ended.is(2, &["a_connection = tcp:h:1 → tcp:h:2", "b_connection = *** → ***"]);
+    let ended = stage.run(&["set", "general/X_CONNECTION", "tcp:h:1", "--dry-run"]).await;
+    assert!(!ended.stderr.contains("a secret"), "{ended:?}");
+}

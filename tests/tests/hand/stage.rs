@@ -11,6 +11,11 @@ use tempfile::TempDir;
 /// An option of glance.
 pub(crate) const DEBUG: &str = "controller/glance/glance-api.conf/DEFAULT/debug";
 
+/// What `set` says where nobody knows the options of services.
+pub(crate) const NO_CATALOG: &str = "note: there are no catalogs: only the syntax was checked, not \
+     whether the service has these options; name the data that holds some with --data, or their \
+     folder with --catalog\n";
+
 pub(crate) struct Stage {
     pub(crate) etcd: Etcd,
     pub(crate) folder: TempDir,
