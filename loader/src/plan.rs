@@ -1,6 +1,7 @@
 //! What a load would change: a pure function of the data, the last release and the store.
 
 mod lists;
+mod others;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -12,6 +13,7 @@ use etcstack_store::{Expect, LIMITS, Write};
 use serde::Serialize;
 
 use self::lists::ListChange;
+use self::others::left_to_others;
 pub(crate) use self::world::{World, view, view_with_replicas};
 use crate::dialects;
 use crate::history::Counts;
@@ -48,7 +50,7 @@ pub(crate) struct Plan {
     pub(crate) deleted: BTreeSet<String>,
     /// Keys that stay as a hand has made them.
     pub(crate) drift: BTreeMap<String, Drift>,
-    /// Keys that no load has to do with.
+    /// Keys that no load has to do with, but for secrets that the data leaves to others.
     pub(crate) by_hand: BTreeSet<String>,
     /// The services whose loaded keys differ afterwards.
     lists: Vec<ListChange>,
@@ -142,6 +144,8 @@ impl Plan {
                 ours.push(key.clone());
             }
         }
+        let others = left_to_others(data, plan.by_hand.iter());
+        plan.by_hand.retain(|key| !others.contains(key));
         plan.lists = lists::changes(&world.lists, ours);
         plan
     }

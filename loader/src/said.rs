@@ -75,6 +75,11 @@ impl Said {
         contain(&self.generated, name) || self.secrets.get(name).is_some_and(is_made)
     }
 
+    /// Whether the data counts on somebody else to put this variable.
+    pub(crate) fn is_left_to_others(&self, name: &str) -> bool {
+        contain(&self.generated, name) || self.secrets.contains_key(name)
+    }
+
     /// The variables whose values are not to be shown. A UUID is no secret by itself.
     pub(crate) fn hidden(&self) -> impl Iterator<Item = &str> {
         let secrets = self.secrets.iter().filter(|(_, kind)| **kind != Kind::Uuid);
