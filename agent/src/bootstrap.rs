@@ -114,7 +114,9 @@ impl Bootstrap<'_> {
                     // Two of one name take it from each other: either gets time to end the step.
                     losses += 1;
                     let host = &self.manifest.host;
-                    let why = format!("its lock was lost; {host} is to be one agent's name alone");
+                    let why = format!(
+                        "its lock was lost: the store was away, or another agent is called {host} too"
+                    );
                     tracing::warn!(step = step.name, "{why}");
                     self.show(step, StepState::Waiting, &why);
                     sleep(pause_after(losses)).await;

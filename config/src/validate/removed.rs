@@ -17,9 +17,6 @@ pub struct Earlier {
     pub catalogs: Catalogs,
 }
 
-/// A name that more sections have is one that many things have, such as `ca_file`.
-const MOST_HOMES: usize = 3;
-
 /// An option that there was.
 pub(super) struct Removed<'a> {
     earlier: &'a Earlier,
@@ -73,21 +70,20 @@ impl<'a> Removed<'a> {
             format!("write {name} in [{group}]; as it stands, it is ignored")
         } else {
             let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));
-            let delete = format!("delete it, since it is ignored{reason}");
-            match homes(now, option) {
-                Some(homes) => format!("write it in {homes}, if that one is meant; else {delete}"),
-                None => delete,
-            }
+            let home = only_home(now, option)
+                .map_or_else(String::new, |home| format!("; [{home}] has one of this name"));
+            format!("delete it, since it is ignored{reason}{home}")
         };
         let code = Code::RemovedOption;
         Finding { severity, ..Finding::error(place, code, message) }.remedy(remedy)
     }
 }
 
-/// The sections that have an option of this name now.
-fn homes(now: &Catalog, option: &str) -> Option<String> {
-    let here: Vec<_> = elsewhere(now, option).map(|known| format!("[{}]", known.group)).collect();
-    (1..=MOST_HOMES).contains(&here.len()).then(|| here.join(" or "))
+/// The only section that has an option of this name now. One that several have is of a kind that many
+/// things have, such as `ca_file`; whether the option has gone there, no catalog says.
+fn only_home<'a>(now: &'a Catalog, option: &str) -> Option<&'a str> {
+    let mut here = elsewhere(now, option);
+    here.next().filter(|_| here.next().is_none()).map(|known| known.group.as_str())
 }
 
 /// Whether an option is one of sections with made-up names: a template, or in a section that stands

@@ -293,7 +293,7 @@ async fn two_of_one_name_come_up_nevertheless() {
         let mut agent = replica.agent();
         Process::spawn(agent.env("ETCSTACK_HOST", "n1").arg("--").args(replica.daemon(&[])))
     });
-    let told = |process: &Process| count(process, "n1 is to be one agent's name alone") > 0;
+    let told = |process: &Process| count(process, "another agent is called n1 too") > 0;
     eventually("one is told", PATIENCE, async || processes.iter().any(told)).await;
     let tries = record(&stage).len();
     assert!(tries < 20, "tried {tries} times");

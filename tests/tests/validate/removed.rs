@@ -79,8 +79,8 @@ d/role/svc/svc.conf:9:1: error[removed-option]: x in [gone] was removed in 2026.
 d/role/svc/svc.conf:12:1: warning[removed-option]: volume_clear in [fast] was removed in 2026.2 (was in 2026.1); delete it, since it is ignored
 d/role/svc/svc.conf:13:1: warning[unknown-option]: no section of the service has an option ancient; check its name
 d/role/svc/svc.conf:14:1: warning[removed-option]: region in [fast] was removed in 2026.2 (was in 2026.1); delete it, since it is ignored
-d/role/svc/svc.conf:16:1: error[removed-option]: moved in [DEFAULT] was removed in 2026.2 (was in 2026.1); write it in [new], if that one is meant; else delete it, since it is ignored
-d/role/svc/svc.conf:17:1: error[removed-option]: two in [DEFAULT] was removed in 2026.2 (was in 2026.1); write it in [a] or [b], if that one is meant; else delete it, since it is ignored: use one
+d/role/svc/svc.conf:16:1: error[removed-option]: moved in [DEFAULT] was removed in 2026.2 (was in 2026.1); delete it, since it is ignored; [new] has one of this name
+d/role/svc/svc.conf:17:1: error[removed-option]: two in [DEFAULT] was removed in 2026.2 (was in 2026.1); delete it, since it is ignored: use one
 d/role/svc/svc.conf:18:1: error[removed-option]: common in [DEFAULT] was removed in 2026.2 (was in 2026.1); delete it, since it is ignored
 9 errors, 4 warnings; checked against 1 catalog of 2026.2
 ";
@@ -118,7 +118,7 @@ fn what_a_service_has_dropped() {
     assert!(of("2026.2").contains(found), "{}", of("2026.2"));
 }
 
-/// One that lives on in another section is not only to be deleted; and what a section with a made-up
+/// Another section has one of its name, which may be meant; and what a section with a made-up
 /// name never had was not removed from it.
 #[test]
 fn what_has_another_home() {
@@ -141,8 +141,8 @@ fn what_has_another_home() {
     let run = validate(folder.path(), &arguments);
     for line in [
         "heat.conf:2:1: error[removed-option]: allowed_auth_uris in [ec2authtoken] was removed in \
-         2026.2 (was in 2026.1); write it in [auth_password], if that one is meant; else delete it, \
-         since it is ignored: Superseded by the clouds option\n",
+         2026.2 (was in 2026.1); delete it, since it is ignored: Superseded by the clouds \
+         option; [auth_password] has one of this name\n",
         "glance-api.conf:4:1: warning[unknown-option]: no section of the service has an option \
          bind_host;",
         "cinder.conf:4:1: warning[removed-option]: flashsystem_iscsi_portid in [ibm] was removed in \
