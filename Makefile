@@ -129,6 +129,13 @@ UPGRADE_FROM ?= 2026.1
 cloud-down: ## Remove that cloud, and all that it has stored
 	tests/cloud/cloud.py down
 
+.PHONY: cluster-test
+cluster-test: images ## Run k8s/ on a real Kubernetes of one node (OVERLAY=ha PROFILE=core: three of what can be)
+	@tests/install.sh cluster
+	BASE_IMAGE="$(BASE_IMAGE)" tests/cluster/test.py --overlay "$(OVERLAY)" --profile "$(PROFILE)"
+OVERLAY ?= single-node
+PROFILE ?= full
+
 .PHONY: catalog
 catalog: prepare ## Write the catalogs of a release (RELEASE=2026.1; SERVICES="nova glance")
 	cargo build --locked -p etcstack-loader

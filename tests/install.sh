@@ -36,6 +36,19 @@ if [[ ${1:-} == cloud ]]; then
     need docker.io command -v dockerd
     need debootstrap command -v debootstrap
 fi
+if [[ ${1:-} == cluster ]]; then
+    need docker.io command -v dockerd
+    need golang-go bash -c 'command -v go || ls /usr/lib/go-*/bin/go'
+    need golang-github-modern-go-reflect2-dev test -d /usr/share/gocode/src/github.com/modern-go/reflect2
+    need containernetworking-plugins test -x /usr/lib/cni/bridge
+    need conntrack command -v conntrack
+    need dnsmasq-base command -v dnsmasq
+    need iptables command -v iptables
+    need iproute2 command -v ip
+    need libc6-dev test -e /usr/include/stdio.h
+    need python3-kubernetes /usr/bin/python3 -c 'import kubernetes'
+    need python3-yaml /usr/bin/python3 -c 'import yaml'
+fi
 if [[ ${1:-} == release ]]; then
     need musl-tools command -v musl-gcc
     need file command -v file
