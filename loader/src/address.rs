@@ -36,27 +36,52 @@ pub(crate) fn may_hold_address(key: &Key) -> bool {
 /// or refers to what does.
 pub(crate) fn is_address(key: &Key, value: &[u8], states: &[&Entries]) -> bool {
     may_hold_address(key)
-        && std::str::from_utf8(value).is_ok_and(|value| holds_addresses(value, states, DEEPEST))
+        && std::str::from_utf8(value)
+            .is_ok_and(|value| holds_addresses(value, Look { states, left: DEEPEST }))
 }
 
 fn is_tempauth(section: Option<&str>) -> bool {
     section.is_some_and(|section| section.contains("tempauth"))
 }
 
-fn holds_addresses(value: &str, states: &[&Entries], depth: usize) -> bool {
-    if !is_reference(value) {
-        return value.split(',').all(is_socket);
+/// What a text has to be.
+type Form = fn(&str, Look<'_>) -> bool;
+
+/// Where variables are looked up, and how many more may be, one behind the other.
+#[derive(Clone, Copy)]
+struct Look<'a> {
+    states: &'a [&'a Entries],
+    left: usize,
+}
+
+impl Look<'_> {
+    /// Whether what a variable holds has this form in all states that have it; `None` where none has.
+    fn holds(self, name: &str, form: Form) -> Option<bool> {
+        let key = variable_key(name);
+        let values: BTreeSet<_> =
+            self.states.iter().filter_map(|entries| entries.get(&key)).collect();
+        if values.is_empty() {
+            return None;
+        }
+        let Some(left) = self.left.checked_sub(1) else { return Some(false) };
+        let has_form = |value: &&Vec<u8>| {
+            std::str::from_utf8(value).is_ok_and(|value| form(value, Self { left, ..self }))
+        };
+        Some(values.iter().all(has_form))
     }
-    let Some(name) = plain_name(value).filter(|name| is_connection_name(name)) else {
-        return false;
-    };
-    let Some(left) = depth.checked_sub(1) else { return false };
-    let key = variable_key(name);
-    let values: BTreeSet<_> = states.iter().filter_map(|entries| entries.get(&key)).collect();
-    let shows = |value: &&Vec<u8>| {
-        std::str::from_utf8(value).is_ok_and(|value| holds_addresses(value, states, left))
-    };
-    !values.is_empty() && values.iter().all(shows)
+
+    /// Whether a reference stands for a part of this form, or for what nobody here has.
+    fn stands_for(self, reference: &str, form: Form) -> bool {
+        plain_name(reference).is_some_and(|name| self.holds(name, form).unwrap_or(true))
+    }
+}
+
+fn holds_addresses(value: &str, look: Look<'_>) -> bool {
+    if !is_reference(value) {
+        return value.split(',').all(|text| is_socket(text, look));
+    }
+    let name = plain_name(value).filter(|name| is_connection_name(name));
+    name.and_then(|name| look.holds(name, holds_addresses)).unwrap_or_default()
 }
 
 /// The name in a reference without a filter.
@@ -67,14 +92,14 @@ fn plain_name(reference: &str) -> Option<&str> {
 }
 
 /// `tcp:HOST:PORT`, `ssl:HOST:PORT` or `unix:/PATH`, and nothing else.
-fn is_socket(text: &str) -> bool {
+fn is_socket(text: &str, look: Look<'_>) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let rest = rest.strip_prefix("//").unwrap_or(rest);
     match scheme {
         "unix" => rest.starts_with('/') && rest.chars().all(is_of_path),
-        "tcp" | "ssl" => {
-            rest.rsplit_once(':').is_some_and(|(host, port)| is_host(host) && is_port(port))
-        }
+        "tcp" | "ssl" => rest
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| is_host(host, look) && is_port(port, look)),
         _ => false,
     }
 }
@@ -83,17 +108,31 @@ fn is_of_path(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/._-".contains(c)
 }
 
-fn is_host(text: &str) -> bool {
+fn is_host(text: &str, look: Look<'_>) -> bool {
+    if is_reference(text) {
+        return look.stands_for(text, is_host);
+    }
     let bracketed = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     if let Some(address) = bracketed {
-        return address.parse::<std::net::Ipv6Addr>().is_ok() || is_reference(address);
+        return is_numeric(address, look);
     }
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    is_reference(text) || !text.is_empty() && text.chars().all(is_of_name)
+    !text.is_empty() && text.chars().all(is_of_name)
 }
 
-fn is_port(text: &str) -> bool {
-    is_reference(text) || text.parse::<u16>().is_ok() && text.chars().all(|c| c.is_ascii_digit())
+/// An IPv6 address, as it stands in brackets.
+fn is_numeric(text: &str, look: Look<'_>) -> bool {
+    if is_reference(text) {
+        return look.stands_for(text, is_numeric);
+    }
+    text.parse::<std::net::Ipv6Addr>().is_ok()
+}
+
+fn is_port(text: &str, look: Look<'_>) -> bool {
+    if is_reference(text) {
+        return look.stands_for(text, is_port);
+    }
+    text.parse::<u16>().is_ok() && text.chars().all(|c| c.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -175,9 +214,23 @@ mod tests {
             ("general/A_CONNECTION", "tcp:$HOST:1"),
             ("general/B_CONNECTION", "${A_CONNECTION}"),
             ("general/C_CONNECTION", "$C_CONNECTION"),
-            ("general/HOST", "tcp:h:1"),
+            ("general/HOST", "h"),
+            ("general/SOCKET", "tcp:h:1"),
+            ("general/HH", "u:sesame"),
+            ("general/DEFAULT", "${HH:-h}"),
+            ("general/FILTERED", "${HOST|url}"),
+            ("general/FAR_HOST", "$HOST"),
+            ("general/FAR_HH", "$HH"),
+            ("general/CIRCLE", "$CIRCLE"),
+            ("general/PORT", "6641"),
+            ("general/SIX", "fd00::1"),
+            ("general/D_CONNECTION", "tcp:$FAR_HH:1"),
         ]);
-        let bad = entries(&[("general/A_CONNECTION", "sesame")]);
+        let bad = entries(&[
+            ("general/A_CONNECTION", "sesame"),
+            ("general/FAR_HOST", "u:sesame"),
+            ("general/PORT", "sesame"),
+        ]);
         for (value, states, expected) in [
             ("$A_CONNECTION", &[&good][..], true),
             ("$B_CONNECTION", &[&good], true),
@@ -185,7 +238,22 @@ mod tests {
             ("$A_CONNECTION", &[&good, &bad], false),
             ("$B_CONNECTION", &[&bad, &good], false),
             // Its own name says nothing of what it holds.
-            ("$HOST", &[&good], false),
+            ("$SOCKET", &[&good], false),
+            // Its parts are what they stand for: a host, a port.
+            ("tcp:$FAR_HOST:$PORT", &[&good], true),
+            ("tcp:[$SIX]:1,ssl:$NOWHERE:${NOWHERE}", &[&good, &bad], true),
+            ("tcp:$HH:1", &[&good], false),
+            ("tcp:$FAR_HH:1", &[&good], false),
+            ("tcp:h:$HH", &[&good], false),
+            ("tcp:h:$HOST", &[&good], false),
+            ("tcp:[$HOST]:1", &[&good], false),
+            ("tcp:$DEFAULT:1", &[&good], false),
+            ("tcp:$FILTERED:1", &[&good], false),
+            ("tcp:${HOST|url}:1", &[&good], false),
+            ("tcp:$CIRCLE:1", &[&good], false),
+            ("$D_CONNECTION", &[&good], false),
+            ("tcp:$FAR_HOST:1", &[&good, &bad], false),
+            ("tcp:h:$PORT", &[&bad, &good], false),
             ("${A_CONNECTION|url}", &[&good], false),
         ] {
             assert_eq!(shows(option, value, states), expected, "{value}");

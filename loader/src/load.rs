@@ -16,6 +16,7 @@ use etcstack_store::StoreError;
 use thiserror::Error;
 
 use self::job::{Goal, Job, own_id};
+use self::standstill::Begun;
 use crate::cli::{LoadArgs, WriteArgs};
 use crate::directory::{self, DataError};
 use crate::history::Kind;
@@ -42,18 +43,19 @@ pub(crate) enum LoadError {
     HalfDone(StoreError),
     #[error(
         "the release holds what this loader does not know, and a newer loader has written: {}. Use \
-         the newer loader; nothing was written",
-        .0.join(", ")
+         the newer loader{}; nothing was written",
+        .records.join(", "),
+        if *.is_abort { ", or load data, which replaces what was begun" } else { "" }
     )]
-    Newer(Vec<String>),
+    Newer { records: Vec<String>, is_abort: bool },
     #[error(
         "the store has refused {0} plans in a row, though no other loader has written meanwhile: \
          either somebody keeps changing keys of this data, or it holds what only a newer loader \
          reads. Stop whoever writes, or use the newer loader, and run this again; until then agents \
-         keep what they have{half}",
-        half = if *.1 { "; what was begun is undone by: etcstack-loader load --abort" } else { "" }
+         keep what they have{cure}",
+        cure = .1.cure()
     )]
-    Standstill(usize, bool),
+    Standstill(usize, Begun),
     #[error("another load has overtaken this one; agents see one of them whole. Load again")]
     Overtaken,
     #[error(
@@ -79,7 +81,7 @@ impl Failure for LoadError {
     fn exit_code(&self) -> u8 {
         match self {
             Self::Data(error) => error.exit_code(),
-            Self::Damaged(_) | Self::Newer(_) => 65, // EX_DATAERR
+            Self::Damaged(_) | Self::Newer { .. } => 65, // EX_DATAERR
             Self::Empty(_) | Self::NothingToGoBackTo | Self::NoSuchRelease(_) => 66, // EX_NOINPUT
             Self::Store(error) | Self::HalfDone(error) => error.exit_code(),
             Self::Overtaken | Self::Busy(_) | Self::Standstill(..) => 75, // EX_TEMPFAIL

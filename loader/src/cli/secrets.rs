@@ -34,7 +34,8 @@ Secret has them; --from-env PREFIX takes them from environment variables, PREFIX
 They are put where the store has none, and with --replace where it has another; what is put or
 replaced becomes the store's own, so that no load deletes it. The data must not hold them as well:
 a load keeps what it has not written, and would tell of drift each time. A variable that an earlier
-load wrote, that the data has dropped and that is still needed becomes the store's own as well.
+load wrote, that the data has dropped and that is still needed becomes the store's own as well. A
+value for a fernet key that is none is refused.
 
 Exit codes: 0 done or nothing to do, 2 there is something left to do: a secret is missing that
 nobody can make, or with --dry-run anything; 64 wrong usage or the store is a directory, 65
@@ -60,11 +61,13 @@ the highest number, each of the others goes down by one, key 1 goes, and a new k
 Two shifts that arrive at a replica as one would take away the key that the others make tokens
 with: so a set is not shifted while a replica that uses it has not applied the last change of what
 concerns it, as `status` says; the replicas are named. --force shifts it all the same, as where a
-replica is gone for good.
+replica is gone for good. The notes name the replicas that were looked at: those that have left a
+status.
 
 With --apply, writes a new random value of the kind that the name tells, or that --kind says, in
 one transaction that expects the old one. The agents follow at once. With --value-from the value is
-the file's, without its last line break. A fernet key has 32 bytes in URL-safe base64.
+the file's, without its last line break. A fernet key has 32 bytes in URL-safe base64; a set of
+which one key has not is refused.
 
 A variable that a load wrote is refused: change it in the data. Loads would keep a value from
 elsewhere, and tell of drift each time.

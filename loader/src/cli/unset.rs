@@ -10,8 +10,9 @@ file again, or the service's default.
 
 A variable that values still need, and for which they have no default, is not removed: those keys
 are named. Nor is one that DIR/validate.toml lists under `used`. That it is listed under
-`environment` does not count: only the agents know whether they have it. --force removes it, and
-the agents that do not have it refuse these files until it is there again.
+`environment`, or has a name that containers have by custom (HOME, POD_IP), does not count: only
+the agents know whether they have it. --force removes it, and the agents that do not have it refuse
+these files until it is there again.
 
 A key that a load wrote comes back with the next load: take it out of the data as well.
 

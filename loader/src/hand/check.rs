@@ -144,9 +144,28 @@ fn introduced(entries: &Entries, wanted: &Wanted, mut settings: Settings) -> Vec
         !matches!(finding.code, Code::UnusedVariable | Code::UnknownRole | Code::UnknownService)
             && (is_own(finding) || !before.contains(finding))
     });
+    for finding in &mut found {
+        // Agents may have what is customary, but they have had this value until now.
+        if finding.code == Code::EnvironmentVariable
+            && let Place::Key(key) = &finding.place
+            && let Some(value) = value(entries, wanted, key)
+            && references(value).iter().any(|name| removed.contains(name))
+        {
+            finding.severity = Severity::Error;
+            finding.code = Code::UnknownVariable;
+        }
+    }
     let needed = settings.used.single().filter(|name| removed.contains(*name));
     found.extend(needed.map(still_needed));
     found
+}
+
+/// What a key holds after the change.
+fn value<'a>(entries: &'a Entries, wanted: &'a Wanted, key: &str) -> Option<&'a str> {
+    match wanted.get(key) {
+        Some(value) => value.as_deref(),
+        None => str::from_utf8(entries.get(key)?).ok(),
+    }
 }
 
 /// The variables that go.
@@ -197,11 +216,7 @@ fn text(finding: &Finding, entries: &Entries, wanted: &Wanted, settings: &Settin
         references(value).into_iter().find(removed)
     };
     let name = match (&finding.place, finding.code) {
-        (Place::Key(key), Code::UnknownVariable | Code::EnvironmentVariable)
-            if !wanted.contains_key(key) =>
-        {
-            removed(key)
-        }
+        (Place::Key(key), Code::UnknownVariable) if !wanted.contains_key(key) => removed(key),
         _ => None,
     };
     match name {

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::LoadError;
 use super::progress::Progress;
-use super::standstill::{self, Standstill};
+use super::standstill::{self, Begun, Standstill};
 use super::steps::{Change, End, Steps, undo};
 use super::unknown;
 use super::wait::{PAUSE, Waiting};
@@ -131,7 +131,8 @@ impl Job {
                     let is_own = |generation: &[u8]| self.is_own_generation(generation);
                     standstill.note(snapshot.entries.get(GENERATION), is_own);
                     if standstill.is_over() {
-                        return Err(LoadError::Standstill(standstill::MOST, begun || ours));
+                        let left = self.left(&snapshot, begun || ours);
+                        return Err(LoadError::Standstill(standstill::MOST, left));
                     }
                     if ours {
                         // Ours has happened since: what got no answer cannot any more.
@@ -154,6 +155,15 @@ impl Job {
     fn has_moved_on(&self, snapshot: &Snapshot, last: &Unanswered) -> bool {
         let now = snapshot.entries.get(GENERATION);
         now != last.expected.as_ref() && now.is_none_or(|now| !self.is_own_generation(now))
+    }
+
+    /// What this leaves behind where it gives up, and who can do something about that.
+    pub(super) fn left(&self, snapshot: &Snapshot, begun: bool) -> Begun {
+        match self.goal {
+            _ if !begun => Begun::Nothing,
+            Goal::Release(..) if World::new(&snapshot.entries).base().is_some() => Begun::Undoable,
+            _ => Begun::Replaceable,
+        }
     }
 
     fn is_own_generation(&self, generation: &[u8]) -> bool {
@@ -185,7 +195,8 @@ impl Job {
         };
         let unknown = unknown::records(data);
         if !unknown.is_empty() {
-            return Err(LoadError::Newer(unknown));
+            let is_abort = matches!(self.goal, Goal::Abort);
+            return Err(LoadError::Newer { records: unknown, is_abort });
         }
         if world.is_base_lost() && !self.rules.overwrite {
             tracing::warn!(

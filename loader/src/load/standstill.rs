@@ -3,6 +3,28 @@
 /// How many plans may be stale, one after the other, while no other loader writes.
 pub(super) const MOST: usize = 25;
 
+/// What a load leaves behind that has given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// Nothing that agents wait for.
+    Nothing,
+    /// Part of a load, and there is a complete release to go back to.
+    Undoable,
+    /// Part of one that only another load ends.
+    Replaceable,
+}
+
+impl Begun {
+    /// What ends it, as the end of a sentence.
+    pub(super) fn cure(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Undoable => "; what was begun is undone by: etcstack-loader load --abort",
+            Self::Replaceable => "; what was begun is completed or replaced when you load again",
+        }
+    }
+}
+
 /// Counts the plans that a store has not taken since another loader has last written to it.
 #[derive(Default)]
 pub(super) struct Standstill {

@@ -23,7 +23,7 @@ pub(super) fn left_to_others<'a>(
         names.partition(|name| said.is_left_to_others(name));
     open.retain(|name| is_secret_name(name));
     if !open.is_empty() {
-        let values = data.values().map(|value| value.as_str());
+        let values = data.values().map(String::as_str);
         let referred: BTreeSet<_> =
             values.filter(|value| value.contains('$')).flat_map(references).collect();
         left.extend(open.intersection(&referred).cloned());

@@ -13,6 +13,7 @@ use etcstack_store::Store;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use super::kind::{FERNET_FORM, is_fernet};
 use super::sources::Sources;
 use super::state::{self, DataState};
 use super::write::{self, Change, Written};
@@ -223,8 +224,8 @@ impl Generator {
         }
     }
 
-    /// A password with a dollar in it is easily taken for a reference; the names are not told,
-    /// since they may be parts of passwords.
+    /// A key of another form is read by nobody. A password with a dollar in it is easily taken for a
+    /// reference; the names are not told, since they may be parts of passwords.
     fn check_given(&self, after: &BTreeMap<String, String>) -> Result<(), SecretsError> {
         let variable = |(key, value): (&String, &String)| {
             Some((key.strip_prefix("general/")?.to_owned(), value.clone()))
@@ -235,7 +236,11 @@ impl Generator {
         let scope = Scope { general, ..Scope::default() };
         let mut problems = Problems::default();
         for (name, given) in &self.sources.given {
-            if !scope.lacking([(given.value.as_str(), Dialect::Text)]).is_empty() {
+            if self.data.kind(name) == Some(Kind::Fernet) && !is_fernet(&given.value) {
+                let message =
+                    format!("general/{name}: it is no fernet key, which has {FERNET_FORM}");
+                problems.0.push(Problem::key(given.from.clone(), message));
+            } else if !scope.lacking([(given.value.as_str(), Dialect::Text)]).is_empty() {
                 let message = format!(
                     "general/{name}: it refers to a variable that nobody has; if its dollar is \
                      just a dollar, put one into general/DOLLAR and write ${{DOLLAR}} for it"

@@ -111,6 +111,10 @@ impl Kind {
     }
 }
 
+/// What a key of Fernet's looks like.
+pub(super) const FERNET_FORM: &str =
+    "32 bytes in URL-safe base64: 44 of A-Z, a-z, 0-9, - and _, the last one a =";
+
 /// Whether a text is a key as keystone, barbican and all others of Fernet's read it.
 pub(super) fn is_fernet(text: &str) -> bool {
     URL_SAFE.decode(text).is_ok_and(|key| key.len() == 32)

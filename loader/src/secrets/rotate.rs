@@ -15,7 +15,7 @@ use etcstack_store::{Snapshot, Store};
 use serde::Serialize;
 
 use self::set::Set;
-use super::kind::is_fernet;
+use super::kind::{FERNET_FORM, is_fernet};
 use super::sources::check_value;
 use super::state;
 use super::write::{self, Change, Written};
@@ -89,7 +89,9 @@ pub(super) async fn run(args: &RotateArgs) -> Result<Done, SecretsError> {
     };
     if changes.len() > 1 {
         let services = report.services.iter().map(|service| service.name.clone()).collect();
-        report.lagging = lagging(&store, &snapshot.entries, &services).await?;
+        let looked = lagging(&store, &snapshot.entries, &services).await?;
+        report.notes.extend(looked.notes());
+        report.lagging = looked.late;
     }
     if args.apply {
         if !report.lagging.is_empty() && !args.force {
@@ -142,8 +144,7 @@ fn changes(
 fn no_fernet(args: &RotateArgs) -> SecretsError {
     let from = args.value_from.as_deref().unwrap_or(Path::new("the value"));
     SecretsError::Refused(format!(
-        "{}: it is no fernet key, which has 32 bytes in URL-safe base64: 44 of A-Z, a-z, 0-9, - and \
-         _, the last one a =. Without --value-from one is made",
+        "{}: it is no fernet key, which has {FERNET_FORM}. Without --value-from one is made",
         from.display()
     ))
 }

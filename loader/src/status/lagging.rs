@@ -1,6 +1,6 @@
 //! Which replicas of some services have not come to what the store holds for them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use etcstack_config::Entries;
 use etcstack_config::references::ServiceName;
@@ -29,13 +29,40 @@ impl std::fmt::Display for Lagging {
     }
 }
 
+/// The replicas of some services that have left a record.
+#[derive(Default)]
+pub(crate) struct Looked {
+    /// Their hosts, by role and service.
+    hosts: BTreeMap<String, BTreeSet<String>>,
+    pub(crate) late: Vec<Lagging>,
+}
+
+impl Looked {
+    /// Whom this is about.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        if self.hosts.is_empty() {
+            return vec![
+                "no replica that uses these keys has left a status: whether all have the last shift \
+                 is not known"
+                    .to_owned(),
+            ];
+        }
+        let note = |(group, hosts): (&String, &BTreeSet<String>)| {
+            let replicas = if hosts.len() == 1 { "replica" } else { "replicas" };
+            let names: Vec<_> = hosts.iter().map(String::as_str).collect();
+            format!("looked at {} {replicas} of {group}: {}", hosts.len(), names.join(", "))
+        };
+        self.hosts.iter().map(note).collect()
+    }
+}
+
 /// Those of the replicas that have left a record, as `status` judges them. The entries hold the
 /// records.
 pub(crate) async fn lagging(
     store: &Store,
     entries: &Entries,
     services: &BTreeSet<ServiceName>,
-) -> Result<Vec<Lagging>, StoreError> {
+) -> Result<Looked, StoreError> {
     let records = entries.iter().filter(|(key, _)| key.starts_with(STATUS));
     let records: Entries = records.map(|(key, value)| (key.clone(), value.clone())).collect();
     let chosen = Chosen {
@@ -43,12 +70,23 @@ pub(crate) async fn lagging(
         ..Chosen::default()
     };
     if chosen.services.is_empty() || records.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Looked::default());
     }
     let overview = Observer::new(store.clone(), chosen).look(&records, true).await?;
-    let late = overview.replicas.into_iter().filter(|judged| !judged.verdict.converged);
-    let late = late.filter(|judged| is_one_of(&judged.replica, services));
-    Ok(late.map(Lagging::from).collect())
+    let mut looked = Looked::default();
+    for judged in overview.replicas {
+        let Replica { group, host, .. } = &judged.replica;
+        if !is_one_of(&judged.replica, services) {
+            continue;
+        }
+        let [role, service] = [&group.role, &group.service].map(|name| name.escape_debug());
+        let hosts = looked.hosts.entry(format!("{role}/{service}")).or_default();
+        hosts.insert(host.escape_debug().to_string());
+        if !judged.verdict.converged {
+            looked.late.push(judged.into());
+        }
+    }
+    Ok(looked)
 }
 
 /// Whether a replica has one of the services in one of its roles.

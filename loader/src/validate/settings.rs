@@ -112,7 +112,8 @@ impl fmt::Display for Against {
 pub(crate) fn read(args: &Sources<'_>) -> Result<(Settings, Against), Problem> {
     let mut document = document(&args.dir.join(SETTINGS))?;
     let mut environment = plain(std::mem::take(&mut document.environment));
-    environment.extend(args.environment.iter().cloned());
+    let named = args.environment.iter().filter(|name| !name.is_empty());
+    environment.extend(named.cloned());
     let (catalogs, against) = catalogs(args, &mut document)?;
     let settings = Settings {
         catalogs,
@@ -176,9 +177,13 @@ fn document(path: &Path) -> Result<Document, Problem> {
 const NO_NAME: &str = "is no name of a variable: write A to Z, 0 to 9 and _, a letter first; a * at \
      the end stands for all that start so";
 
-/// A name, or a start of names, as an argument has it.
+/// A name, or a start of names, as an argument has it; nothing is none, as behind the last comma.
 pub(crate) fn name(text: &str) -> Result<String, String> {
-    if Names::takes(text) { Ok(text.to_owned()) } else { Err(format!("this {NO_NAME}")) }
+    if text.is_empty() || Names::takes(text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("this {NO_NAME}"))
+    }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Problem {

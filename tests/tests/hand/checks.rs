@@ -269,6 +269,47 @@ async fn a_variable_that_somebody_else_has_as_well_stays() {
     stage.run(&["unset", "general/WORKERS", "--force"]).await.is(0, &["warning: general/WORKERS"]);
 }
 
+/// Custom says that agents have it; what they have had until now is what the store says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_variable_with_a_customary_name_stays() {
+    let stage = Stage::new().await;
+    for (key, value) in [
+        ("general/POD_IP", "10.0.0.1"),
+        ("general/X_SERVICE_HOST", "x"),
+        ("general/HOME", "/"),
+        ("r/s/s.conf/x/a", "$POD_IP"),
+        ("r/s/s.conf/x/b", "http://$X_SERVICE_HOST"),
+        ("r/s/s.conf/x/c", "${POD_IP:-::1}"),
+        ("r/s/s.conf/x/d", "$POD_NAME"),
+    ] {
+        stage.etcd.put(key, value).await;
+    }
+    let (one, two) = ("general/POD_IP", "general/X_SERVICE_HOST");
+    let refused = async |told: &str| {
+        let ended = stage.run(&["unset", one, two]).await;
+        ended.is(
+            65,
+            &[
+                &format!("error: r/s/s.conf/x/a: it still uses $POD_IP{told}\n"),
+                &format!("error: r/s/s.conf/x/b: it still uses $X_SERVICE_HOST{told}\n"),
+                "nothing was written; with --force it is done all the same",
+            ],
+        );
+        assert!(!ended.stderr.contains("x/c") && !ended.stderr.contains("x/d"), "{ended:?}");
+        assert!(stage.value(one).await.is_some() && stage.value(two).await.is_some());
+    };
+    refused("").await;
+    let settings = "environment = [\"POD_*\", \"X_SERVICE_HOST\"]\n";
+    stage.write("bootstrap-data/validate.toml", settings);
+    refused(", which then only the agents' environment has").await;
+    // What nobody refers to goes, and a customary name that is not there is used with a warning.
+    stage.run(&["unset", "general/HOME"]).await.is(0, &[]);
+    stage.run(&["set", "r/s/s.conf/x/e", "$NODE_NAME"]).await.is(0, &["warning: r/s/s.conf/x/e"]);
+    let ended = stage.run(&["unset", one, two, "--force"]).await;
+    ended.is(0, &["warning: r/s/s.conf/x/a: it still uses $POD_IP"]);
+    assert_eq!(stage.value(one).await, None);
+}
+
 /// Without catalogs nobody knows the options of a service.
 #[tokio::test(flavor = "multi_thread")]
 async fn that_only_the_syntax_was_checked_is_said() {

@@ -223,6 +223,8 @@ async fn an_address_is_no_secret() {
         ("c/neutron/ml2_conf.ini/ovn/c_connection", "$NOWHERE_CONNECTION"),
         ("c/neutron/ml2_conf.ini/ovn/secret_connection", "tcp:sesame-3:1"),
         ("general/SESAME_CONNECTION", "sesame-4"),
+        ("c/neutron/ml2_conf.ini/ovn/d_connection", "tcp:$LOGIN:1"),
+        ("general/LOGIN", "u:sesame-5"),
     ];
     for (key, value) in shown.into_iter().chain(hidden) {
         stage.etcd.put(key, value).await;
@@ -238,6 +240,10 @@ async fn an_address_is_no_secret() {
     assert!(!ended.stdout.contains("sesame"), "{ended:?}");
     let ended = stage.run(&["explain", shown[0].0]).await;
     ended.is(0, &["tcp:ovn.internal:6641"]);
+    for (key, _) in hidden {
+        let ended = stage.run(&["explain", key]).await;
+        assert!(ended.code == 0 && !ended.stdout.contains("sesame-"), "{key}: {ended:?}");
+    }
 
     // What was a password before, or is one afterwards, is hidden on both sides.
     stage

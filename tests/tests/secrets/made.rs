@@ -186,12 +186,23 @@ async fn values_of_others() {
         ("FIXED_PASSWORD", "sesame-x", "general/cloud.conf:3:1: general/FIXED_PASSWORD comes from"),
         ("OTHER_PASSWORD", "sesame$SESAME", "a variable that nobody has"),
         ("GLANCE_DB_PASSWORD", "sesame-other", "keep one of the two"),
+        ("K_FERNET_KEY_0", "sesame", "K_FERNET_KEY_0: general/K_FERNET_KEY_0: it is no fernet key"),
+        ("BARBICAN_KEK", "$SESAME", "general/BARBICAN_KEK: it is no fernet key"),
+        // Its name does not tell, but the data does.
+        ("MY_OWN", "sesame", "general/MY_OWN: it is no fernet key"),
     ] {
+        stage.write("data/.secrets.toml", "MY_OWN = \"fernet\"\n");
         stage.write(&format!("secret/{name}"), value);
         let (code, text) = stage.run_command(generate(&["--replace"])).await;
         assert!(code == 65 && text.contains(message) && !text.contains("SESAME"), "{code} {text}");
         std::fs::remove_file(secret.join(name)).unwrap();
     }
+    let key = format!("{}sesame-_Ag=", "A".repeat(33));
+    stage.write("secret/K_FERNET_KEY_0", &format!("{key}\n"));
+    stage.write("secret/MY_OWN", &key);
+    let report = generate(&["--replace", "--dry-run"]);
+    let (code, text) = stage.run_command(report).await;
+    assert!(code == 2 && text.contains("general/K_FERNET_KEY_0"), "{code} {text}");
 }
 
 /// A secret that moves out of the data stays.

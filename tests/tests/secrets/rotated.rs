@@ -206,6 +206,10 @@ async fn a_set_is_not_shifted_twice_before_all_have_it() {
     let shift = ["secrets", "rotate", "K_FERNET_KEYS", "--apply"];
     let report = stage.json(&shift).await;
     assert_eq!((&report["dry_run"], &report["lagging"]), (&json!(false), &json!([])));
+    let notes = report["notes"].to_string();
+    for note in ["controller/keystone: h1", "site,controller/keystone: h2"] {
+        assert!(notes.contains(&format!("\"looked at 1 replica of {note}\"")), "{notes}");
+    }
     let shifted = stage.general().await;
     let revision = stage.etcd.revision().await;
 
@@ -246,10 +250,20 @@ async fn a_set_is_not_shifted_twice_before_all_have_it() {
     assert_ne!(stage.general().await, shifted);
 
     let revision = stage.etcd.revision().await;
-    for key in [one, two] {
-        stage.etcd.put(&key, record(revision, revision)).await;
+    let three = status("controller/keystone/h3");
+    for key in [&one, &two, &three] {
+        stage.etcd.put(key, record(revision, revision)).await;
     }
-    assert_eq!(stage.run(&shift).await.0, 0);
+    let (code, text) = stage.run(&shift).await;
+    let told = "note     looked at 2 replicas of controller/keystone: h1, h3\n";
+    assert!(code == 0 && text.contains(told) && !text.contains("glance"), "{code} {text}");
+    // Who has left nothing is not known.
+    for key in [&one, &two, &three] {
+        stage.etcd.delete(key).await;
+    }
+    let (code, text) = stage.run(&shift).await;
+    let told = "note     no replica that uses these keys has left a status";
+    assert!(code == 0 && text.contains(told) && !text.contains("looked at"), "{code} {text}");
     // One password has no order.
     stage.etcd.put("general/A_PASSWORD", "sesame").await;
     stage.etcd.put("controller/keystone/keystone.conf/x/a", "$A_PASSWORD").await;
@@ -260,7 +274,7 @@ async fn a_set_is_not_shifted_twice_before_all_have_it() {
 async fn a_fernet_key_from_a_file_is_one() {
     let stage = Stage::new().await;
     for number in 0..3 {
-        stage.etcd.put(&format!("general/K_FERNET_KEY_{number}"), "x".repeat(44)).await;
+        stage.etcd.put(&format!("general/K_FERNET_KEY_{number}"), "A".repeat(43) + "=").await;
     }
     stage.etcd.put("general/OTHER", "x").await;
     let before = stage.general().await;
@@ -286,4 +300,10 @@ async fn a_fernet_key_from_a_file_is_one() {
     let (code, text) = stage.run(&arguments).await;
     assert_eq!(code, 0, "{text}");
     assert_eq!(stage.general().await["K_FERNET_KEY_0"], key);
+    // What is none does not become the one that tokens are made with.
+    stage.etcd.put("general/K_FERNET_KEY_0", "sesame").await;
+    let before = stage.general().await;
+    let (code, text) = stage.run(&["secrets", "rotate", "K_FERNET_KEYS", "--apply"]).await;
+    assert!(code == 65 && text.contains("general/K_FERNET_KEY_0 holds no fernet key"), "{text}");
+    assert_eq!(stage.general().await, before);
 }

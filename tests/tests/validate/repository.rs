@@ -137,9 +137,18 @@ fn what_warnings_mean() {
     assert!(run.out.ends_with(&format!("0 errors, 1 warning; {unchecked}")), "{}", run.out);
     let run = validate(folder.path(), &["data", "--environment", "B,C_*", "--deny-warnings"]);
     assert_eq!(run.code, 65);
-    let run = validate(folder.path(), &["data"]);
-    assert_eq!(run.code, 65);
-    assert!(run.out.contains("data/r/s/x.yaml:1:4: error[unknown-variable]"), "{}", run.out);
+    // As scripts put them together.
+    for names in ["B,C_*,", ",B,,C_*"] {
+        let run = validate(folder.path(), &["data", "--environment", names]);
+        assert_eq!(run.code, 0, "{names}: {}{}", run.out, run.err);
+    }
+    for arguments in
+        [&["data"][..], &["data", "--environment", ""], &["data", "--environment", ","]]
+    {
+        let run = validate(folder.path(), arguments);
+        assert_eq!(run.code, 65, "{arguments:?}: {}", run.err);
+        assert!(run.out.contains("data/r/s/x.yaml:1:4: error[unknown-variable]"), "{}", run.out);
+    }
     let run = validate(folder.path(), &["used", "--deny-warnings"]);
     assert_eq!((run.code, run.out), (0, format!("0 errors, 0 warnings; {unchecked}")));
 }

@@ -7,9 +7,9 @@
 
 use etcstack_config::Entries;
 use etcstack_config::key::variable_key;
-use etcstack_config::variables::references;
 
 use super::super::SecretsError;
+use super::super::kind::{FERNET_FORM, is_fernet};
 use super::super::write::Change;
 
 /// How the names of such variables end, before their numbers.
@@ -73,11 +73,11 @@ impl Set {
     ) -> Result<Vec<Change>, SecretsError> {
         let held = |name: &String| {
             let before = entries.get(&variable_key(name)).cloned().unwrap_or_default();
-            let value = String::from_utf8(before).ok().filter(|text| references(text).is_empty());
+            let value = String::from_utf8(before).ok().filter(|text| is_fernet(text));
             value.ok_or_else(|| {
                 SecretsError::Refused(format!(
-                    "general/{name} holds no key, but what is made of other variables or is no \
-                     text: mend it first"
+                    "general/{name} holds no fernet key, which has {FERNET_FORM}: mend it first, as \
+                     with: etcstack-loader secrets rotate {name} --apply"
                 ))
             })
         };
@@ -109,12 +109,17 @@ mod tests {
         names.iter().map(pair).collect()
     }
 
+    /// A key that can be told from others.
+    fn key(name: &str) -> String {
+        format!("{name:A<43}=")
+    }
+
     fn four() -> Entries {
         entries(&[
-            ("K_FERNET_KEY_0", "staged"),
-            ("K_FERNET_KEY_1", "oldest"),
-            ("K_FERNET_KEY_2", "older"),
-            ("K_FERNET_KEY_3", "primary"),
+            ("K_FERNET_KEY_0", &key("staged")),
+            ("K_FERNET_KEY_1", &key("oldest")),
+            ("K_FERNET_KEY_2", &key("older")),
+            ("K_FERNET_KEY_3", &key("primary")),
             ("K_FERNET_KEY_NOTE", "none"),
         ])
     }
@@ -124,18 +129,16 @@ mod tests {
         for name in ["K_FERNET_KEY", "K_FERNET_KEYS"] {
             let set = Set::find(name, &four()).unwrap().unwrap();
             let changes = set.shifted(&four(), "new".into()).unwrap();
-            let shown: Vec<_> = changes
-                .iter()
-                .map(|change| (change.name.as_str(), change.value.as_str()))
-                .collect();
+            let shown: Vec<_> =
+                changes.iter().map(|change| (change.name.as_str(), change.value.clone())).collect();
             let expected = [
-                ("K_FERNET_KEY_0", "new"),
-                ("K_FERNET_KEY_1", "older"),
-                ("K_FERNET_KEY_2", "primary"),
-                ("K_FERNET_KEY_3", "staged"),
+                ("K_FERNET_KEY_0", "new".to_owned()),
+                ("K_FERNET_KEY_1", key("older")),
+                ("K_FERNET_KEY_2", key("primary")),
+                ("K_FERNET_KEY_3", key("staged")),
             ];
             assert_eq!(shown, expected);
-            assert_eq!(changes[3].before.as_deref(), Some(&b"primary"[..]));
+            assert_eq!(changes[3].before, Some(key("primary").into_bytes()));
         }
         assert!(Set::find("K_FERNET_KEY_1", &four()).unwrap().is_none());
         assert!(Set::find("K_PASSWORD", &four()).unwrap().is_none());
@@ -155,10 +158,13 @@ mod tests {
             let error = Set::find(name, entries).err().unwrap().to_string();
             assert!(error.contains(part), "{error}");
         }
-        let mut made = four();
-        made.insert("general/K_FERNET_KEY_2".into(), b"$OTHER".to_vec());
-        let set = Set::find("K_FERNET_KEY", &made).unwrap().unwrap();
-        let error = set.shifted(&made, "new".into()).err().unwrap().to_string();
-        assert!(error.starts_with("general/K_FERNET_KEY_2"), "{error}");
+        for value in [&b"$OTHER"[..], b"sesame", b"", b"\xff", &key("sesame").as_bytes()[..43]] {
+            let mut made = four();
+            made.insert("general/K_FERNET_KEY_2".into(), value.to_vec());
+            let set = Set::find("K_FERNET_KEY", &made).unwrap().unwrap();
+            let error = set.shifted(&made, "new".into()).err().unwrap().to_string();
+            assert!(error.starts_with("general/K_FERNET_KEY_2 holds no fernet key"), "{error}");
+            assert!(!error.contains("sesame"), "{error}");
+        }
     }
 }
