@@ -101,9 +101,11 @@ class Cluster:
         self.check()
         programs = Path(subprocess.check_output([HERE / "build.sh"], text=True).strip())
         before = time.monotonic()
+        shutil.rmtree(self.folder / "log", ignore_errors=True)
         for name in ["log", "etc"]:
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "ready").unlink(missing_ok=True)
+        (self.folder / "cgroups").touch()
         make_cgroups(memory)
         self.start(programs)
         self.wait("docker", lambda: self.docker("version"))
@@ -184,7 +186,9 @@ class Cluster:
         pid = self.pid()
         if pid:
             os.kill(pid, signal.SIGKILL)
-        remove_cgroups()
+        if (self.folder / "cgroups").exists():
+            # Else they are another one's.
+            remove_cgroups()
         for path in self.folder.iterdir() if self.folder.exists() else []:
             if path.name == "log":
                 continue
@@ -204,7 +208,8 @@ class Cluster:
 def make_cgroups(memory):
     """One for all of the cluster, with a share of the processors and a limit of memory."""
     for name in CONTROLLERS:
-        (CGROUPS / name / CGROUP).mkdir()
+        # Two of them may be one.
+        (CGROUPS / name / CGROUP).mkdir(exist_ok=True)
     for name in ["cpuset.cpus", "cpuset.mems"]:
         (CGROUPS / "cpuset" / CGROUP / name).write_text((CGROUPS / "cpuset" / name).read_text())
     (CGROUPS / "memory" / CGROUP / "memory.limit_in_bytes").write_text(str(int(memory * 2**30)))

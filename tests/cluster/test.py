@@ -11,6 +11,7 @@ import argparse
 import base64
 import collections
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -282,6 +283,8 @@ def main():
     cloud = Cloud(cluster, arguments.overlay, arguments.profile)
     steps = [*FIRST, *USES[arguments.profile], *OVERLAYS[arguments.overlay]]
     was_there = cluster.pid() is not None
+    # So that what is begun is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         if not was_there:
             cluster.up(arguments.memory, [])
