@@ -3,8 +3,10 @@
 
     policies.py KUBECONFIG ADDRESS
 
-What a policy does not allow is dropped and counted. What comes from the node itself, such as probes and
-pods in its network, is let in, as plugins do. The node at ADDRESS also stands for the pod of the DNS.
+What a policy does not allow is dropped, and counted where both ends are pods that are there: what is sent
+to one that is gone, or by one that is not known yet, is nothing that a policy forbids. What comes from the
+node itself, such as probes and pods in its network, is let in, as plugins do. The node at ADDRESS also
+stands for the pod of the DNS.
 """
 
 import ipaddress
@@ -102,13 +104,14 @@ class World:
             for pod in self.selected(peer, policy.metadata.namespace):
                 yield pod.address
 
-    def restore(self):
-        """What iptables-restore reads: all chains anew, at once."""
-        chains, top = {}, []
+    def restore(self, old):
+        """What iptables-restore reads: all chains anew, at once, and those of pods that are gone emptied."""
+        chains, top = {chain: [] for chain in old}, []
+        peers = sorted({peer.address for peer in self.peers})
         for pod in self.pods:
-            for kind, way, flag in [
-                ("Egress", self.egress, "--source"),
-                ("Ingress", self.ingress, "--destination"),
+            for kind, way, flag, other in [
+                ("Egress", self.egress, "--source", "--destination"),
+                ("Ingress", self.ingress, "--destination", "--source"),
             ]:
                 if not self.policies_of(pod, kind):
                     continue
@@ -117,8 +120,10 @@ class World:
                 )
                 allowed = sorted({" ".join(words) for words in way(pod)})
                 chains[chain] = [f"{words} --jump RETURN" for words in allowed]
-                chains[chain].append(f'--match comment --comment "{kind} {pod.name}" --jump DROP')
+                counted = f'--match comment --comment "{kind} {pod.name}" --jump DROP'
+                chains[chain] += [*(f"{other} {peer} {counted}" for peer in peers), "--jump DROP"]
                 top.append(f"{flag} {pod.address} --jump {chain}")
+        old.update(chains)
         yield "*filter"
         for chain in [TOP, *chains]:
             yield f":{chain} - [0:0]"
@@ -141,14 +146,22 @@ def port_words(ports, names):
             yield ["--protocol", (port.protocol or "TCP").lower(), "--dport", str(number)]
 
 
+LIST = ["iptables", "--wait", "--list", "--verbose", "--numeric", "--exact"]
+
+
 def tell_drops():
     """What the rules have dropped, before they are made anew."""
-    command = ["iptables", "--wait", "--list", "--verbose", "--numeric", "--exact"]
-    listing = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    listing = subprocess.run(LIST, stdout=subprocess.PIPE, text=True, check=True).stdout
+    for line in drops_of(listing):
+        print(line, flush=True)
+
+
+def drops_of(listing):
+    """What a listing of the rules says that they have dropped and counted."""
     for line in listing.splitlines():
         packets, _, rest = line.strip().partition(" ")
         if "DROP" in rest and "/* " in rest and packets != "0":
-            print(f"dropped: {rest.split('/* ')[1].split(' */')[0]}: {packets} packets", flush=True)
+            yield f"dropped: {rest.split('/* ')[1].split(' */')[0]}: {packets} packets"
 
 
 def main():
@@ -159,9 +172,9 @@ def main():
         core.list_pod_for_all_namespaces, core.list_namespace,
         networking.list_network_policy_for_all_namespaces,
     ]  # fmt: skip
-    told, hooked = None, False
+    told, hooked, chains = None, False, set()
     for _ in changes(*listings):
-        rules = "\n".join(World(address).restore()) + "\n"
+        rules = "\n".join(World(address).restore(chains)) + "\n"
         if rules == told:
             continue
         tell_drops()

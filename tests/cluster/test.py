@@ -20,7 +20,9 @@ import traceback
 from checks import Failed, check
 from cloud import HERE, NAMESPACE, PROFILES, ROOT, Cloud, wait
 from cluster import Cluster, ClusterError, say
+from cluster import run as run_command
 from clusters import Clusters
+from policies import LIST, drops_of
 from uses import Uses
 
 # Without one that is named: these, in this order, as far as the profile has what they use.
@@ -154,14 +156,17 @@ class Steps(Clusters, Uses):
 
     def dropped(self):
         """policies have dropped nothing that a pod of ours goes on sending"""
-        log = (self.cloud.cluster.folder / "log" / "policies.log").read_text()
+        cluster = self.cloud.cluster
+        log = (cluster.folder / "log" / "policies.log").read_text()
+        # And since the last change of the rules.
+        log += "\n".join(drops_of(run_command(*cluster.inside(*LIST))))
         drops = collections.Counter()
         for way, pod, packets in re.findall(r"^dropped: (\w+) (\S+): (\d+)", log, re.MULTILINE):
             drops[f"{way} {pod}"] += int(packets)
         del drops["Egress client"]
-        # A few are those that were sent before the rules knew a new pod's address; who is not let in
-        # asks again, some times in each minute.
-        many = {pod: packets for pod, packets in drops.items() if packets > 60}
+        # A few are those of pods that got an address while the rules were made; who is not let in asks
+        # again, some times in each minute.
+        many = {pod: packets for pod, packets in drops.items() if packets > 10}
         check(not many, f"{many}")
         return f"{sum(drops.values())} packets of new pods"
 
