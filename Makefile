@@ -129,6 +129,11 @@ UPGRADE_FROM ?= 2026.1
 cloud-down: ## Remove that cloud, and all that it has stored
 	tests/cloud/cloud.py down
 
+.PHONY: galera-test
+galera-test: ## End three nodes of MariaDB in all the ways they can end, and see them come back
+	$(MAKE) images IMAGES="etcd mariadb"
+	tests/cloud/galera.py --release "$(RELEASE)"
+
 .PHONY: cluster-test
 cluster-test: images ## Run k8s/ on a real Kubernetes of one node (OVERLAY=ha PROFILE=core: three of what can be)
 	@tests/install.sh cluster

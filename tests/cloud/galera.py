@@ -1,0 +1,344 @@
+#!/usr/bin/env python3
+"""Ends three nodes of Galera in all the ways they can end, and sees them come back: `make galera-test`.
+
+    tests/cloud/galera.py [--release 2026.2] [--keep] [STEP...]
+
+Each node runs under its agent, with the data of bootstrap-data, in a container of its own. Who begins the
+cluster after that is what `start-galera` in the image settles. Needs root, to cut nodes off.
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from cloud import DATA, Cloud
+from docker import DockerError, docker
+
+NODES = ["mariadb-1", "mariadb-2", "mariadb-3"]
+SERVICE = {"name": "mariadb", "image": "mariadb", "replicas": 3, "volumes": ["mariadb-{n}:/var/lib/mysql"],
+           # As Kubernetes does.
+           "options": ["--restart", "on-failure"]}  # fmt: skip
+GENERAL = {"GALERA": "ON", "GALERA_NODES": ",".join(NODES), "MYSQL_BUFFER_POOL_SIZE": "64M"}
+STATE = "/var/lib/mysql/data/grastate.dat"
+
+
+class Failed(Exception):
+    """What a step has found wrong."""
+
+
+class Steps:
+    """Each method is a step; its first line of documentation is what the table says."""
+
+    def __init__(self, cloud):
+        self.cloud, self.written = cloud, 0
+
+    def form(self):
+        """three empty nodes become one cluster, in whatever order they start"""
+        self.cloud.make_network()
+        self.cloud.start_etcd()
+        self.cloud.load()
+        for number in [3, 1, 2]:
+            self.cloud.start_replica(SERVICE, number)
+        self.whole()
+        self.on(NODES[0], "CREATE DATABASE seen; CREATE TABLE seen.numbers (number INT PRIMARY KEY)")
+        self.write(NODES[1])
+        self.whole()
+
+    def one(self):
+        """one is killed, another one stops: each comes back with what it has missed"""
+        for node, end in [(NODES[0], self.kill), (NODES[1], self.stop)]:
+            end(node)
+            self.write(NODES[2])
+            self.start(node)
+            self.whole()
+
+    def stopped_in_a_row(self):
+        """the last one to stop begins, also if it is started after the others"""
+        for node in NODES:
+            self.stop(node)
+        self.start(NODES[0], NODES[1])
+        self.said(NODES[0], "waits for all nodes")
+        self.start(NODES[2])
+        self.whole()
+        self.said(NODES[2], "begins the cluster")
+
+    def stopped_at_once(self):
+        """all stop at once, so that maybe none is the last one: they begin when all are there"""
+        self.stop(*NODES)
+        self.start(*NODES)
+        self.whole()
+
+    def killed_at_once(self):
+        """all are killed at once, and begin when all are there"""
+        self.kill(*NODES)
+        self.start(NODES[0], NODES[1])
+        self.waits(NODES[0], NODES[1])
+        self.start(NODES[2])
+        self.whole()
+
+    def newest(self):
+        """all are killed, one before the others: who begins is none that lacks something"""
+        self.kill(NODES[0])
+        self.write(NODES[1])
+        self.kill(NODES[1], NODES[2])
+        self.start(*NODES)
+        self.whole()
+        began = [node for node in NODES if "begins the cluster" in self.log(node)]
+        if began not in ([NODES[1]], [NODES[2]]):
+            raise Failed(f"begun by {began}")
+
+    def one_lives(self):
+        """two are killed: the one that lives has no majority until they are back"""
+        self.kill(NODES[0], NODES[2])
+        self.wait("no majority", lambda: self.status(NODES[1])["wsrep_cluster_status"] == "non-Primary")
+        self.start(NODES[0], NODES[2])
+        self.whole()
+
+    def wrong_file(self):
+        """one that takes itself for the last one joins the others, who have gone on"""
+        self.kill(NODES[0])
+        self.write(NODES[1])
+        self.say_last(NODES[0])
+        self.start(NODES[0])
+        self.whole()
+        self.said(NODES[0], "joins mariadb-")
+
+    def cut_off(self):
+        """one that takes itself for the last one, and can ask nobody, waits"""
+        self.kill(NODES[0])
+        self.write(NODES[1])
+        self.say_last(NODES[0])
+        with self.nobody_answers(NODES[1], NODES[2]):
+            self.start(NODES[0])
+            self.waits(NODES[0])
+        self.whole()
+
+    def lost_join(self):
+        """the cluster goes away while a node joins it: that one does not wait for ever"""
+        self.kill(NODES[0], NODES[1])
+        self.start(NODES[0])
+        self.said(NODES[0], "joins mariadb-3")
+        self.kill(NODES[2])
+        self.start(NODES[1], NODES[2])
+        self.whole()
+        # Before its container was started again.
+        if "to join has gone" not in docker("logs", self.container(NODES[0]), stderr_too=True):
+            raise Failed(f"{NODES[0]} has not been started again")
+
+    def empty(self):
+        """one has lost its volume, and gets all of it from the others"""
+        self.kill(NODES[0])
+        self.in_volume(NODES[0], "rm -rf /var/lib/mysql/data")
+        self.start(NODES[0])
+        self.whole()
+
+    def empty_after_all(self):
+        """all are killed, and one has lost its volume"""
+        self.kill(*NODES)
+        self.in_volume(NODES[0], "rm -rf /var/lib/mysql/data")
+        # As if the store had been lost as well: the steps that are done once would be done again.
+        self.in_volume(NODES[0], "touch /var/lib/mysql/first-node")
+        self.start(*NODES)
+        self.whole()
+
+    def gone(self):
+        """all are killed, and one does not come back: a person says who begins"""
+        self.kill(*NODES)
+        self.start(NODES[0], NODES[1])
+        self.said(NODES[1], "waits for all nodes")
+        docker("exec", self.container(NODES[1]), "sed", "-i",
+               "s/^safe_to_bootstrap: 0/safe_to_bootstrap: 1/", STATE)  # fmt: skip
+        self.whole(NODES[0], NODES[1])
+        self.write(NODES[0])
+        self.start(NODES[2])
+        self.whole()
+
+    def waiting_stops(self):
+        """a node that waits stops when it is told to"""
+        self.kill(*NODES)
+        self.start(NODES[0])
+        self.said(NODES[0], "waits for all nodes")
+        began = time.monotonic()
+        self.stop(NODES[0])
+        took = time.monotonic() - began
+        if took > 30:
+            raise Failed(f"after {took:.0f} s")
+        self.start(*NODES)
+        self.whole()
+
+    # --- what is done to nodes -----------------------------------------------------
+
+    def container(self, node):
+        return self.cloud.container(node)
+
+    def start(self, *nodes):
+        docker("start", *map(self.container, nodes))
+
+    def stop(self, *nodes):
+        """They stop at the same time, in order."""
+        self.end("TERM", *nodes)
+
+    def kill(self, *nodes):
+        self.end("KILL", *nodes)
+
+    def end(self, signal, *nodes):
+        names = [self.container(node) for node in nodes]
+        signals = [subprocess.Popen(["docker", "kill", "--signal", signal, name], stdout=subprocess.DEVNULL)
+                   for name in names]  # fmt: skip
+        for sent in signals:
+            sent.wait()
+        docker("wait", *names)
+
+    def in_volume(self, node, script):
+        """Of a node that does not run."""
+        docker("run", "--rm", "--volumes-from", self.container(node), "--entrypoint", "sh",
+               self.cloud.image("mariadb"), "-euc", script)  # fmt: skip
+
+    def say_last(self, node):
+        self.in_volume(node, f"sed -i 's/^safe_to_bootstrap: .*/safe_to_bootstrap: 1/' {STATE}")
+
+    @contextlib.contextmanager
+    def nobody_answers(self, *nodes):
+        """What comes to these at MariaDB's port gets lost."""
+        pids = [docker("inspect", "--format", "{{.State.Pid}}", self.container(node)) for node in nodes]
+
+        def rule(verb):
+            for pid in pids:
+                subprocess.run(
+                    ["nsenter", f"--target={pid}", "--net", "iptables", verb, "INPUT", "--protocol", "tcp",
+                     "--dport", "3306", "--jump", "DROP"], check=True)  # fmt: skip
+
+        rule("--insert")
+        try:
+            yield
+        finally:
+            rule("--delete")
+
+    # --- what is seen of them ------------------------------------------------------
+
+    def on(self, node, statement):
+        return docker("exec", self.container(node), "mariadb", "--batch", "--skip-column-names",
+                      "--execute", statement)  # fmt: skip
+
+    def write(self, node):
+        self.written += 1
+        self.wait("written", lambda: self.on(node, f"INSERT seen.numbers VALUES ({self.written})") == "")
+
+    def status(self, node):
+        return dict(line.split("\t") for line in self.on(node, "SHOW STATUS LIKE 'wsrep_%'").splitlines())
+
+    def log(self, node):
+        """What it has said since its container was started last."""
+        started = docker("inspect", "--format", "{{.State.StartedAt}}", self.container(node))
+        return docker("logs", "--since", started, self.container(node), stderr_too=True)
+
+    def said(self, node, text):
+        self.wait(f"{node}: {text}", lambda: re.search(f"start-galera: .*{text}", self.log(node)))
+
+    def waits(self, *nodes):
+        """They have asked for a minute, and started no server."""
+        for node in nodes:
+            self.said(node, "if one of them does not come back")
+            if "mariadbd" in docker("top", self.container(node), "-eo", "pid,comm"):
+                raise Failed(f"{node} has started its server")
+
+    def whole(self, *nodes):
+        """Waits for one cluster of these, that has all that was written, and that their agents call ready."""
+        nodes = nodes or NODES
+
+        def whole():
+            said = [self.status(node) for node in nodes]
+            one = {status["wsrep_cluster_state_uuid"] for status in said}
+            return len(one) == 1 and all(
+                status["wsrep_cluster_size"] == str(len(nodes)) and status["wsrep_ready"] == "ON"
+                for status in said
+            )
+
+        self.wait(f"a cluster of {len(nodes)}", whole)
+        for node in nodes:
+            self.cloud.loader("status", "--wait", "--host", node, "--timeout", "2m")
+            if self.written:
+                count = self.on(node, "SELECT COUNT(*) FROM seen.numbers")
+                if count != str(self.written):
+                    raise Failed(f"{node} has {count} of {self.written} rows")
+
+    def wait(self, what, check, seconds=300):
+        end, last = time.monotonic() + seconds, None
+        while time.monotonic() < end:
+            try:
+                if found := check():
+                    return found
+            except DockerError as error:
+                last = error
+            # What is waited for stands in daemons of containers: nothing tells it.
+            time.sleep(0.5)
+        raise Failed(f"{what}: not within {seconds} s" + (f": {last}" if last else ""))
+
+
+STEPS = [
+    "one", "stopped_in_a_row", "stopped_at_once", "killed_at_once", "newest", "one_lives", "wrong_file",
+    "cut_off", "lost_join", "empty", "empty_after_all", "gone", "waiting_stops",
+]  # fmt: skip
+
+
+def run(steps, name):
+    """Does a step: its name, its seconds, and what failed."""
+    print(f"galera-test: {name} …", file=sys.stderr, flush=True)
+    began, failure = time.monotonic(), ""
+    try:
+        getattr(steps, name)()
+    except Failed as error:
+        failure = str(error)
+    except Exception:
+        failure = traceback.format_exc()
+    if failure:
+        print(f"galera-test: {name}: {failure}", file=sys.stderr, flush=True)
+    return name, time.monotonic() - began, failure and "failed: " + failure.strip().splitlines()[-1][:100]
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--release", default=os.environ.get("RELEASE", "2026.2"))
+    parser.add_argument("--prefix", default=os.environ.get("PREFIX", "etcstack"), help="of the images")
+    parser.add_argument("--keep", action="store_true", help="the nodes, for a look at them")
+    parser.add_argument("steps", nargs="*", help="only these, after `form`")
+    arguments = parser.parse_args()
+    arguments.name = "etcstack-galera"
+    return arguments
+
+
+def main():
+    arguments = parse()
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "general").mkdir()
+        for name, value in GENERAL.items():
+            (Path(folder) / "general" / name).write_text(value)
+        arguments.data = [*DATA, folder]
+        steps = Steps(Cloud(arguments))
+        try:
+            for name in ["form", *(arguments.steps or STEPS)]:
+                rows.append(run(steps, name))
+                if rows[-1][2]:
+                    # What is there is not what the next step begins with.
+                    break
+        finally:
+            if not arguments.keep:
+                steps.cloud.down()
+    print(f"\n{'STEP':<20}{'SECONDS':>8}  RESULT")
+    for name, seconds, failure in rows:
+        print(f"{name:<20}{seconds:>8.1f}  {failure or 'ok'}")
+    return 1 if any(row[2] for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
