@@ -84,6 +84,21 @@ fn the_metrics_are_there() {
     assert_eq!(ids.len(), list(&dashboard["panels"]).count(), "two panels with one id");
 }
 
+/// Kubernetes has an etcd of its own, and others have certificates.
+#[test]
+fn the_rules_are_for_their_own_namespace() {
+    let world = World::of("ha");
+    let own = text(&world.find("PrometheusRule", "etcstack").unwrap()["metadata"]["namespace"]);
+    let rules = rules();
+    let alerts = list(&rules["groups"]).flat_map(|group| list(&group["rules"]));
+    for expression in alerts.map(|rule| text(&rule["expr"])) {
+        let named: Vec<_> = expression.split("namespace=\"").skip(1).collect();
+        let is_own = |rest: &&str| rest.starts_with(&format!("{own}\"")) || rest.starts_with('"');
+        assert!(named.iter().all(is_own), "{expression}");
+        assert!(expression.contains("etcstack_") || !named.is_empty(), "{expression}");
+    }
+}
+
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
 }
