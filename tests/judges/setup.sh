@@ -7,8 +7,9 @@
 #
 # In the folder are Erlang (usr/lib/erlang), cuttlefish as RabbitMQ brings it
 # along (usr/lib/rabbitmq), the configuration files that libvirt's packages
-# install (etc/libvirt), promtool (usr/bin), and Python's packages with the schemas
-# of Kubernetes and what provision imports (python). It is kept below $ETCSTACK_CACHE, or below $XDG_CACHE_HOME
+# install (etc/libvirt), promtool (usr/bin), Python's packages with the schemas
+# of Kubernetes and what provision imports (python), and the schemas of cert-manager's kinds and of the
+# Prometheus operator's (others.json). It is kept below $ETCSTACK_CACHE, or below $XDG_CACHE_HOME
 # or ~/.cache when that is not set; another list of what is needed is another folder.
 set -euo pipefail
 
@@ -19,7 +20,7 @@ die() { say "$*"; exit 1; }
 
 # shellcheck source=tests/cache.sh
 . "$here/../cache.sh"
-key=$({ cat -- "${BASH_SOURCE[0]}" "$here"/*.txt; python3 --version; } | sha256sum | cut -c 1-8)
+key=$({ cat -- "${BASH_SOURCE[0]}" "$here"/*.txt "$here/others.py"; python3 --version; } | sha256sum | cut -c 1-8)
 folder=$cache/judges-$(. /etc/os-release && printf '%s-%s' "$ID" "${VERSION_ID:-x}")-$key
 
 if [[ -e $folder/.complete ]]; then
@@ -62,6 +63,13 @@ python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet --no-input 
     --disable-pip-version-check --target "$work/root/python" --requirement "$here/kubernetes.txt" \
     --requirement "$here/provision.txt" \
     >"$work/log" 2>&1 || die "cannot get Python's packages: $(tail -n 1 "$work/log")"
+
+# Only the schemas are kept of these.
+"$work/venv/bin/pip" install --quiet --no-input --disable-pip-version-check \
+    --requirement "$here/others.txt" >"$work/log" 2>&1 ||
+    die "cannot get the kinds of others: $(tail -n 1 "$work/log")"
+"$work/venv/bin/python" "$here/others.py" >"$work/root/others.json" 2>"$work/log" ||
+    die "cannot make the schemas of others: $(tail -n 1 "$work/log")"
 
 # The files are in other packages in other releases; those that are not there are not missed.
 for package in libvirt-{daemon-system,daemon,daemon-common,daemon-driver-qemu,common}; do

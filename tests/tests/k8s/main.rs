@@ -8,6 +8,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod data;
+mod guide;
 mod images;
 mod monitoring;
 mod pods;

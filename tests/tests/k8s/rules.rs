@@ -1,8 +1,11 @@
 //! What the manifests have to keep.
 
+mod certificates;
 mod cluster;
 mod data;
 mod images;
+mod ingress;
+mod monitors;
 mod network;
 mod pods;
 mod references;
@@ -42,4 +45,7 @@ pub(crate) const ALL: &[(&str, Rule)] = &[
     ("compute nodes get where they need to", network::compute_nodes),
     ("nothing is open to all", network::closed),
     ("clusters know their members", cluster::members),
+    ("files and consoles get through", ingress::limits),
+    ("certificates are signed", certificates::signed),
+    ("Prometheus asks what there is", monitors::asked),
 ];

@@ -3,6 +3,7 @@
 mod access;
 mod data;
 mod images;
+mod others;
 mod pods;
 mod references;
 
@@ -17,8 +18,14 @@ use crate::world::World;
 type Mistake = (&'static str, fn(&mut World), &'static str);
 
 fn mistakes() -> impl Iterator<Item = &'static Mistake> {
-    let all =
-        [access::MISTAKES, data::MISTAKES, images::MISTAKES, pods::MISTAKES, references::MISTAKES];
+    let all = [
+        access::MISTAKES,
+        data::MISTAKES,
+        images::MISTAKES,
+        others::MISTAKES,
+        pods::MISTAKES,
+        references::MISTAKES,
+    ];
     all.into_iter().flatten()
 }
 
