@@ -123,12 +123,10 @@ pub(super) const MISTAKES: &[Mistake] = &[
     (
         "pods say what they need",
         |w| {
-            _ = pod(w, "Deployment", "heat")
-                .as_object_mut()
-                .unwrap()
-                .remove("topologySpreadConstraints");
+            pod(w, "Deployment", "heat")["topologySpreadConstraints"][0]["whenUnsatisfiable"] =
+                json!("ScheduleAnyway");
         },
-        "is not spread",
+        "Deployment heat: may be twice on one node",
     ),
     (
         "control and compute plane are apart",
