@@ -123,7 +123,7 @@ cloud-test: images ## Use such a cloud with the real clients, upgrade it from UP
 	BASE_IMAGE="$(BASE_IMAGE)" tests/cloud/test.py --release "$(RELEASE)" --profile "$(CLOUD)" \
 	  $(if $(UPGRADE_FROM),--upgrade-from "$(UPGRADE_FROM)")
 # Empty: the cloud that runs is used as it is.
-UPGRADE_FROM ?= 2026.1
+cloud-test: UPGRADE_FROM ?= 2026.1
 
 .PHONY: cloud-down
 cloud-down: ## Remove that cloud, and all that it has stored
@@ -135,9 +135,11 @@ galera-test: ## End three nodes of MariaDB in all the ways they can end, and see
 	tests/cloud/galera.py --release "$(RELEASE)"
 
 .PHONY: cluster-test
-cluster-test: images ## Run k8s/ on a real Kubernetes of one node (OVERLAY=ha PROFILE=core: three of what can be)
+cluster-test: images ## Run k8s/ on a real Kubernetes of one node (OVERLAY=ha PROFILE=core UPGRADE_FROM=2026.1)
 	@tests/install.sh cluster
-	BASE_IMAGE="$(BASE_IMAGE)" tests/cluster/test.py --overlay "$(OVERLAY)" --profile "$(PROFILE)"
+	$(if $(UPGRADE_FROM),$(MAKE) images RELEASE="$(UPGRADE_FROM)")
+	BASE_IMAGE="$(BASE_IMAGE)" tests/cluster/test.py --overlay "$(OVERLAY)" --profile "$(PROFILE)" \
+	  $(if $(UPGRADE_FROM),--from-release "$(UPGRADE_FROM)")
 OVERLAY ?= single-node
 PROFILE ?= full
 

@@ -43,6 +43,8 @@ class Cloud:
     def __init__(self, cluster, overlay, profile):
         self.cluster, self.profile = cluster, profile
         self.overlay = HERE / "overlays" / overlay
+        # Which is applied: before an upgrade, one of an older release.
+        self.applied = self.overlay
         # What was changed for this Kubernetes.
         self.converted = set()
 
@@ -52,7 +54,7 @@ class Cloud:
     # --- what is applied -------------------------------------------------------------
 
     def built(self, folder=None):
-        return list(yaml.safe_load_all(run("kubectl", "kustomize", folder or self.overlay)))
+        return list(yaml.safe_load_all(run("kubectl", "kustomize", folder or self.applied)))
 
     def wanted(self, document):
         """Whether it is among what is run."""
@@ -85,8 +87,9 @@ class Cloud:
         return self.cluster.kubectl("apply", "--filename=-", input=json.dumps(listing))
 
     def make_certificates(self):
-        """What cert-manager would do, once and for all."""
-        self.apply_documents(secrets(self.built()))
+        """What cert-manager would do, once and for all: another authority would not know what runs."""
+        if not self.kubectl("get", "secret", "etcd-server", "--ignore-not-found"):
+            self.apply_documents(secrets(self.built()))
 
     # --- what is there -----------------------------------------------------------------
 

@@ -27,6 +27,8 @@ ROOT = HERE.parent.parent
 CGROUPS = Path("/sys/fs/cgroup")
 # Those that the kubelet and docker work with.
 CONTROLLERS = ["blkio", "cpu", "cpuacct", "cpuset", "devices", "freezer", "memory", "pids", "systemd"]
+# The image that the disk of a server is built in, by uses.py.
+GUEST = "etcstack-cluster-guest"
 
 
 class ClusterError(Exception):
@@ -83,6 +85,9 @@ class Cluster:
         if pid is None:
             raise ClusterError("the cluster does not run; tests/cluster/cluster.py up starts it")
         return ["nsenter", f"--target={pid}", "--net", "--mount", "--wd", "--", *command]
+
+    def run_inside(self, *command, **options):
+        return run(*self.inside(*command), **options)
 
     def kubectl_command(self, *arguments):
         return self.inside("kubectl", f"--kubeconfig={self.kubeconfig}", *arguments)
@@ -170,8 +175,10 @@ class Cluster:
     def images(self, images):
         """Gives the node images of this machine's docker that it does not have as they are."""
         wanted = dict(zip(images, run("docker", "image", "inspect", "--format", "{{.Id}}", *images).split()))
-        there = set(self.docker("image", "ls", "--no-trunc", "--quiet").split())
-        lacking = [name for name, digest in wanted.items() if digest not in there]
+        listing = ["image", "ls", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"]
+        there = dict(line.split() for line in self.docker(*listing).splitlines())
+        # Two names may be those of the same image.
+        lacking = [name for name, digest in wanted.items() if there.get(name) != digest]
         if not lacking:
             return
         before = time.monotonic()
@@ -189,6 +196,9 @@ class Cluster:
         if (self.folder / "cgroups").exists():
             # Else they are another one's.
             remove_cgroups()
+        if not keep_images and shutil.which("docker"):
+            # There is none where no server was made.
+            subprocess.run(["docker", "image", "rm", GUEST], capture_output=True)
         for path in self.folder.iterdir() if self.folder.exists() else []:
             if path.name == "log":
                 continue
@@ -218,7 +228,8 @@ def make_cgroups(memory):
 def remove_cgroups(timeout=60):
     """Waits until the last process has ended, and removes them, the innermost first."""
     end = time.monotonic() + timeout
-    for name in CONTROLLERS:
+    # On some machines the other kind is there as well, and runc makes them in both.
+    for name in [*CONTROLLERS, "unified"]:
         top = CGROUPS / name / CGROUP
         if not top.exists():
             continue

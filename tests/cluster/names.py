@@ -10,7 +10,6 @@ address, or those of all its pods where it has none, and POD.SERVICE.… for pod
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from kubernetes import client, config
@@ -42,9 +41,9 @@ def names():
 def main():
     kubeconfig, address = sys.argv[1:]
     config.load_kube_config(kubeconfig)
-    hosts = Path(tempfile.mkdtemp()) / "hosts"
+    # The node's own, and gone with it.
+    hosts = Path("/run/names")
     hosts.write_text("")
-    hosts.parent.chmod(0o755)
     server = subprocess.Popen([
         "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root",
         "--no-resolv", "--no-hosts", f"--addn-hosts={hosts}", "--local-ttl=5",

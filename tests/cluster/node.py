@@ -40,12 +40,13 @@ def run(*command, **options):
 
 
 def make_folders(folder):
-    """Hides this machine's /run and /var/lib behind folders of the cluster's own."""
+    """Hides this machine's /run, /var/lib and /var/log behind folders of the cluster's own."""
     run("mount", "--make-rprivate", "/")
     run("mount", "-t", "proc", "proc", "/proc")
     (folder / "lib").mkdir(exist_ok=True)
     run("mount", "--bind", str(folder / "lib"), "/var/lib")
-    run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run")
+    for path in ["/run", "/var/log"]:
+        run("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", path)
     # What is mounted for a pod has to be seen by docker, and the other way round.
     run("mount", "--make-rshared", "/")
     Path("/var/lib/kubelet").mkdir(exist_ok=True)
@@ -160,6 +161,7 @@ def commands(folder, programs):
             programs / "kube-controller-manager", config, "--leader-elect=false",
             f"--service-account-private-key-file={etc / 'accounts.key'}",
             f"--root-ca-file={etc / 'apiserver.crt'}", "--use-service-account-credentials=false",
+            "--flex-volume-plugin-dir=/run/volume-plugins",
         ],
         "kube-scheduler": [programs / "kube-scheduler", config, "--leader-elect=false"],
         "kube-proxy": [
@@ -172,7 +174,8 @@ def commands(folder, programs):
             f"--hostname-override={NAME}", f"--node-ip={ADDRESS}",
             "--container-runtime=docker", f"--docker-endpoint={SOCKET}",
             "--network-plugin=cni", f"--cni-conf-dir={etc / 'cni'}", "--cni-bin-dir=/usr/lib/cni",
-            "--cni-cache-dir=/run/cni-cache", "--pod-infra-container-image=etcstack-cluster/pause:1",
+            "--cni-cache-dir=/run/cni-cache", "--volume-plugin-dir=/run/volume-plugins",
+            "--pod-infra-container-image=etcstack-cluster/pause:1",
         ],
         "names": [HERE / "names.py", etc / "kubeconfig", ADDRESS],
         "volumes": [HERE / "volumes.py", etc / "kubeconfig"],

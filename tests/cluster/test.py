@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Runs k8s/ on a real Kubernetes, uses it, changes it, and breaks parts of it: `make cluster-test`.
 
-    tests/cluster/test.py [--profile core|nova|compute|full] [--overlay single-node|ha] [STEP...]
+    tests/cluster/test.py [--profile core|nova|compute|full] [--overlay single-node|ha]
+                          [--from-release RELEASE] [STEP...]
 
 Prints a table of what was done, how long it took and what failed, and ends with 1 if anything did. The
 cluster is removed at the end, unless it was there before, or --keep says otherwise.
@@ -9,8 +10,6 @@ cluster is removed at the end, unless it was there before, or --keep says otherw
 
 import argparse
 import base64
-import collections
-import re
 import signal
 import subprocess
 import sys
@@ -18,11 +17,13 @@ import time
 import traceback
 
 from checks import Failed, check
-from cloud import HERE, NAMESPACE, PROFILES, ROOT, Cloud, wait
+from cloud import NAMESPACE, PROFILES, ROOT, Cloud, wait
 from cluster import Cluster, ClusterError, say
-from cluster import run as run_command
-from clusters import Clusters
-from policies import LIST, drops_of
+from galera import Galera
+from networks import Networks
+from rabbitmq import RabbitMQ
+from store import KEY, Store
+from upgrade import Upgrade, check_images, older_overlay
 from uses import Uses
 
 # Without one that is named: these, in this order, as far as the profile has what they use.
@@ -46,12 +47,26 @@ USES = {
 LIVE = ["change", "scale", "replace", "rights", "restart"]
 OVERLAYS = {
     "single-node": [*LIVE, "backup", "restore", "dropped"],
-    "ha": [*LIVE, "galera", "galera_after_all", "rabbitmq", "etcd_member", "backup", "restore", "dropped"],
+    "ha": [
+        *LIVE,
+        "galera",
+        "galera_after_all",
+        "galera_stopped",
+        "galera_first",
+        "galera_by_hand",
+        "mariadb_volume",
+        "rabbitmq",
+        "rabbitmq_volume",
+        "etcd_member",
+        "etcd_volume",
+        "backup",
+        "restore",
+        "dropped",
+    ],
 }
-KEY = "controller/keystone/keystone.conf/token/expiration"
 
 
-class Steps(Clusters, Uses):
+class Steps(Galera, Networks, RabbitMQ, Store, Upgrade, Uses):
     """Each method is a step; its first line of documentation says what it shows."""
 
     def __init__(self, cloud, timeout):
@@ -78,7 +93,8 @@ class Steps(Clusters, Uses):
             pod["metadata"]["name"]: sum(c["restartCount"] for c in pod["status"]["containerStatuses"])
             for pod in self.cloud.pods()
         }
-        return ", ".join(f"{name} restarted {n} times" for name, n in restarts.items() if n) or "no restarts"
+        restarted = {name: times for name, times in restarts.items() if times}
+        check(not restarted, f"containers were restarted: {restarted}")
 
     def privileges(self):
         """pods of the control plane: no root, no capabilities, a root file system that is not written"""
@@ -119,16 +135,6 @@ class Steps(Clusters, Uses):
         check({"keystone", "glance", "placement", "nova"} <= set(services), f"services: {services}")
         return f"{len(services)} services"
 
-    def network(self):
-        """policies let a client come to the APIs, and to nothing else"""
-        for name, port, open_to_it in [("keystone", 5000, True), ("mariadb", 3306, False), ("etcd", 2379, False),
-                                       ("rabbitmq", 5672, False), ("memcached", 11211, False)]:  # fmt: skip
-            script = f"import socket; socket.create_connection(('{name}', {port}), 5)"
-            connected = self.cloud.client(
-                "sh", "-c", f'python3 -c "{script}" 2>/dev/null && echo yes || echo no'
-            )
-            check((connected.strip() == "yes") == open_to_it, f"{name}:{port}: {connected}")
-
     def change(self):
         """a key changes the running service: no new pod, no new container"""
         before = self.identities("keystone")
@@ -153,22 +159,6 @@ class Steps(Clusters, Uses):
         self.kubectl("scale", "deployment/keystone", f"--replicas={few}")
         wait("the endpoints of before", lambda: len(self.endpoints("keystone")) == few)
         wait("the pods of before", lambda: len(self.cloud.pods("keystone")) == few)
-
-    def dropped(self):
-        """policies have dropped nothing that a pod of ours goes on sending"""
-        cluster = self.cloud.cluster
-        log = (cluster.folder / "log" / "policies.log").read_text()
-        # And since the last change of the rules.
-        log += "\n".join(drops_of(run_command(*cluster.inside(*LIST))))
-        drops = collections.Counter()
-        for way, pod, packets in re.findall(r"^dropped: (\w+) (\S+): (\d+)", log, re.MULTILINE):
-            drops[f"{way} {pod}"] += int(packets)
-        del drops["Egress client"]
-        # A few are those of pods that got an address while the rules were made; who is not let in asks
-        # again, some times in each minute.
-        many = {pod: packets for pod, packets in drops.items() if packets > 10}
-        check(not many, f"{many}")
-        return f"{sum(drops.values())} packets of new pods"
 
     def replace(self):
         """deleted pods come back, with what they had stored"""
@@ -195,46 +185,7 @@ class Steps(Clusters, Uses):
         check(not self.identities("keystone") & before, "the same pods as before")
         self.cloud.client("openstack", "token", "issue")
 
-    def backup(self):
-        """a backup is made now, and a change after it"""
-        self.cloud.exec("root", "etcdctl", "put", KEY, "7200")
-        wait("tokens of two hours", lambda: self.token_lasts() == 7200)
-        self.kubectl("delete", "job", "backup-now", "--ignore-not-found")
-        self.create_job("etcd-backup", "backup-now")
-        self.kubectl("wait", "--for=condition=complete", "job/backup-now", "--timeout=10m")
-        self.cloud.exec("root", "etcdctl", "put", KEY, "1800")
-        wait("tokens of half an hour", lambda: self.token_lasts() == 1800)
-        return self.kubectl("logs", "job/backup-now").splitlines()[-1]
-
-    def restore(self):
-        """etcd loses all it has, and gets the backup: services go on, and follow the older state"""
-        claims = [f"data-{pod['metadata']['name']}" for pod in self.cloud.pods("etcd")]
-        before = self.identities("keystone")
-        # docs/kubernetes.md.
-        self.kubectl("scale", "statefulset", "etcd", "--replicas=0")
-        selector = ["--selector", "app.kubernetes.io/name=etcd"]
-        self.kubectl("wait", "--for=delete", "pod", *selector, "--timeout=5m")
-        check(self.token_lasts() == 1800, "no token without the store")
-        self.kubectl("delete", "pvc", *claims)
-        self.cloud.apply(HERE / "overlays" / f"{self.cloud.overlay.name}-restore")
-        self.kubectl("rollout", "status", "statefulset", "etcd", f"--timeout={self.timeout}s")
-        self.cloud.apply()
-        self.kubectl("rollout", "status", "statefulset", "etcd", f"--timeout={self.timeout}s")
-        wait("tokens of two hours", lambda: self.token_lasts() == 7200)
-        self.rights()
-        check(self.identities("keystone") == before, "keystone's pods are not those of before")
-        self.cloud.exec("root", "etcdctl", "del", KEY)
-        self.cloud.wait_ready(self.timeout)
-
     # --- helpers -------------------------------------------------------------------
-
-    def create_job(self, cronjob, name):
-        """kubectl create job --from=cronjob/…, which newer ones do not for Kubernetes 1.20."""
-        spec = self.cloud.get("cronjob", cronjob)["spec"]["jobTemplate"]["spec"]
-        metadata = {"name": name, "namespace": NAMESPACE}
-        self.cloud.apply_documents(
-            [{"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}]
-        )
 
     def ask(self, user, prefix):
         """What etcd answers somebody with a service's certificate."""
@@ -253,11 +204,15 @@ class Steps(Clusters, Uses):
     def identities(self, name):
         """The containers of a service's pods."""
         return {
-            (pod["metadata"]["uid"], container["containerID"])
+            identity
             for pod in self.cloud.pods(name)
             if "deletionTimestamp" not in pod["metadata"]
-            for container in pod["status"].get("containerStatuses", [])
+            for identity in self.containers_of(pod)
         }
+
+    def containers_of(self, pod):
+        found = pod["status"].get("containerStatuses", [])
+        return {(pod["metadata"]["uid"], container["containerID"]) for container in found}
 
     def token_lasts(self):
         """How long a new token lasts, in seconds."""
@@ -282,19 +237,28 @@ def main():
     parser.add_argument("--timeout", type=int, default=1800, help="for all to be ready, in seconds")
     parser.add_argument("--keep", action="store_true", help="the cluster, for a look at it")
     parser.add_argument("--images-as-they-are", action="store_true", help="those that the node has")
+    parser.add_argument(
+        "--from-release", metavar="RELEASE", help="begin with the images of this one, and upgrade"
+    )
     parser.add_argument("steps", nargs="*", help="only these")
     arguments = parser.parse_args()
     cluster = Cluster()
     cloud = Cloud(cluster, arguments.overlay, arguments.profile)
-    steps = [*FIRST, *USES[arguments.profile], *OVERLAYS[arguments.overlay]]
+    upgrade = ["upgrade"] if arguments.from_release else []
+    steps = [*FIRST, *USES[arguments.profile], *upgrade, *OVERLAYS[arguments.overlay]]
     was_there = cluster.pid() is not None
     # So that what is begun is removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
+        images = {*cloud.images(), "etcstack/client:2026.2"}
+        if arguments.from_release:
+            cloud.applied = older_overlay(cloud.overlay, arguments.from_release, cluster.folder / "older")
+            images |= set(cloud.images())
+        check_images(images)
         if not was_there:
             cluster.up(arguments.memory, [])
         if not arguments.images_as_they_are:
-            cluster.images([*cloud.images(), "etcstack/client:2026.2"])
+            cluster.images(sorted(images))
         return run(Steps(cloud, arguments.timeout), arguments.steps or steps)
     finally:
         if not was_there and not arguments.keep:
@@ -327,4 +291,7 @@ def run(steps, names):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except ClusterError as error:
+        sys.exit(f"cluster: {error}")

@@ -4,7 +4,7 @@ import os
 import subprocess
 
 from checks import check
-from cluster import ROOT, ClusterError, run
+from cluster import GUEST, ROOT, ClusterError, run
 
 CLOUD = ROOT / "tests" / "cloud"
 
@@ -61,10 +61,9 @@ class Uses:
     def put_disk(self):
         """Gives the client's pod the disk of a guest, as tests/cloud makes it."""
         base = os.environ.get("BASE_IMAGE") or "debian:trixie-slim"
-        name = "etcstack-cluster-guest"
-        run("docker", "build", "--quiet", "--network", "host", "--tag", name, "--build-arg", f"BASE_IMAGE={base}",
+        run("docker", "build", "--quiet", "--network", "host", "--tag", GUEST, "--build-arg", f"BASE_IMAGE={base}",
             CLOUD / "guest", env=os.environ | {"DOCKER_BUILDKIT": "0"})  # fmt: skip
-        container = run("docker", "create", name, "none").strip()
+        container = run("docker", "create", GUEST, "none").strip()
         try:
             copy = ["docker", "cp", f"{container}:/guest.qcow2", "-"]
             # As a tar of the one file.

@@ -1,0 +1,60 @@
+"""Steps with RabbitMQ: it forms by itself, loses a node or a volume, and heals."""
+
+import json
+
+from checks import check
+from cloud import wait
+from members import MEMBERS, Members
+
+QUEUE, VHOST = "cluster-test", "openstack"
+# rabbitmqctl has no command for it.
+DECLARE = (
+    f'rabbit_amqqueue:declare({{resource, <<"{VHOST}">>, queue, <<"{QUEUE}">>}}, true, false, '
+    '[{<<"x-queue-type">>, longstr, <<"quorum">>}], none, <<"cluster-test">>).'
+)
+
+
+class RabbitMQ(Members):
+    """A part of the steps of test.py."""
+
+    def rabbitmq(self):
+        """RabbitMQ has three nodes; one is killed, and comes back; each answers for all"""
+        self.rabbitmq_is_whole()
+        self.crash("rabbitmq-1")
+        self.rabbitmq_is_whole()
+        # By ports of rabbitmqctl's own, at which the others answer.
+        said = self.rabbitmqctl(0, "list_queues", "--vhost", VHOST, "--timeout", "30")
+        check("badrpc" not in said, said)
+
+    def rabbitmq_volume(self):
+        """a node of RabbitMQ loses its volume: it is a member again, and has its part of the queues"""
+        self.rabbitmq_is_whole()
+        self.rabbitmqctl(0, "eval", DECLARE)
+        wait("three replicas of a queue", lambda: len(self.replicas()) == MEMBERS)
+        self.lose_volume("rabbitmq-1")
+        self.rabbitmq_is_whole()
+        wait("three replicas of a queue", lambda: len(self.replicas()) == MEMBERS)
+        self.rabbitmqctl(0, "delete_queue", "--vhost", VHOST, QUEUE)
+
+    # --- helpers -------------------------------------------------------------------
+
+    def rabbitmq_is_whole(self):
+        def whole():
+            for node in range(MEMBERS):
+                status = json.loads(self.rabbitmqctl(node, "cluster_status", "--formatter=json"))
+                if len(status["running_nodes"]) != MEMBERS or len(status["disk_nodes"]) != MEMBERS:
+                    return False
+            return True
+
+        wait("RabbitMQ with three nodes", whole, self.timeout)
+
+    def replicas(self):
+        """The nodes that have a working part of the queue."""
+        said = self.cloud.exec(
+            "rabbitmq-0", "rabbitmq-queues", "quorum_status", "--vhost", VHOST, QUEUE, "--formatter=json"
+        )
+        parts = json.loads(said)
+        return {part["Node Name"] for part in parts if part["Raft State"] in ("leader", "follower")}
+
+    def rabbitmqctl(self, node, *command):
+        return self.cloud.exec(f"rabbitmq-{node}", "rabbitmqctl", *command)
