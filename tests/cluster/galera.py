@@ -67,8 +67,7 @@ class Galera(Members):
         positions = wait("nodes that wait", lambda: self.positions("mariadb-0", "mariadb-1"))
         begins = max(positions, key=positions.get)
         # docs/kubernetes.md, "MariaDB after all have ended".
-        self.kubectl("exec", begins, "--", "sed", "-i",
-                     "s/^safe_to_bootstrap: 0/safe_to_bootstrap: 1/", STATE)  # fmt: skip
+        self.kubectl("exec", begins, "--", "touch", "/var/lib/mysql/begin")
         self.kubectl("wait", "--for=condition=ready", "pod", "mariadb-0", "mariadb-1", "--timeout=10m")
         self.client_is_served("without the third")
         self.write("third-still-away")
