@@ -56,12 +56,15 @@ def convert_ports(policy, told):
 
 
 def convert_pod(template, told):
-    """matchLabelKeys: the values of these labels, among what is selected by."""
+    """matchLabelKeys: the values of these labels, among what is selected by, but for what a controller adds."""
     pod = template["spec"]
     terms = list(pod.get("topologySpreadConstraints", []))
     anti = pod.get("affinity", {}).get("podAntiAffinity", {})
     terms += anti.get("requiredDuringSchedulingIgnoredDuringExecution", [])
     for term in terms:
-        for key in term.pop("matchLabelKeys", []):
-            term["labelSelector"]["matchLabels"][key] = template["metadata"]["labels"][key]
+        labels = template["metadata"]["labels"]
+        for key in set(term.pop("matchLabelKeys", [])) & labels.keys():
+            term["labelSelector"]["matchLabels"][key] = labels[key]
             told.add("pods: matchLabels in the place of matchLabelKeys")
+        if term.pop("nodeTaintsPolicy", None):
+            told.add("pods: no nodeTaintsPolicy")

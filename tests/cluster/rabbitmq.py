@@ -26,6 +26,16 @@ class RabbitMQ(Members):
         said = self.rabbitmqctl(0, "list_queues", "--vhost", VHOST, "--timeout", "30")
         check("badrpc" not in said, said)
 
+    def rabbitmq_after_all(self):
+        """all nodes of RabbitMQ are killed at once, and then stopped at once: it goes on by itself"""
+        nodes = [f"rabbitmq-{number}" for number in range(MEMBERS)]
+        self.crash(*nodes)
+        self.rabbitmq_is_whole()
+        self.kubectl("scale", "statefulset", "rabbitmq", "--replicas=0")
+        self.kubectl("wait", "--for=delete", *(f"pod/{node}" for node in nodes), "--timeout=6m")
+        self.kubectl("scale", "statefulset", "rabbitmq", f"--replicas={MEMBERS}")
+        self.rabbitmq_is_whole()
+
     def rabbitmq_volume(self):
         """a node of RabbitMQ loses its volume: it is a member again, and has its part of the queues"""
         self.rabbitmq_is_whole()

@@ -30,6 +30,15 @@ class Store(Members):
         self.etcd_is_whole()
         self.etcdctl("del", "general/CLUSTER_TEST")
 
+    def etcd_after_all(self):
+        """all members of etcd are killed at once, and it goes on by itself"""
+        self.cloud.exec("root", "etcdctl", "put", "general/CLUSTER_TEST", "kept")
+        self.crash(*(f"etcd-{number}" for number in range(MEMBERS)))
+        self.etcd_is_whole()
+        kept = self.cloud.exec("root", "etcdctl", "get", "--print-value-only", "general/CLUSTER_TEST")
+        check(kept.strip() == "kept", f"what was written is {kept!r}")
+        self.cloud.exec("root", "etcdctl", "del", "general/CLUSTER_TEST")
+
     def etcd_volume(self):
         """a member of etcd loses its volume, and comes back by the guide's commands; keystone runs on"""
         self.etcd_is_whole()

@@ -21,12 +21,14 @@ from cloud import NAMESPACE, PROFILES, ROOT, Cloud, wait
 from cluster import Cluster, ClusterError, say
 from galera import Galera
 from networks import Networks
+from placement import Placement
 from rabbitmq import RabbitMQ
 from store import KEY, Store
 from upgrade import Upgrade, check_images, older_overlay
 from uses import Uses
 
 # Without one that is named: these, in this order, as far as the profile has what they use.
+BEFORE = {"single-node": [], "ha": ["placement"]}
 FIRST = ["apply", "ready", "privileges", "volumes", "token", "network"]
 USES = {
     "core": [],
@@ -56,8 +58,10 @@ OVERLAYS = {
         "galera_by_hand",
         "mariadb_volume",
         "rabbitmq",
+        "rabbitmq_after_all",
         "rabbitmq_volume",
         "etcd_member",
+        "etcd_after_all",
         "etcd_volume",
         "backup",
         "restore",
@@ -66,7 +70,7 @@ OVERLAYS = {
 }
 
 
-class Steps(Galera, Networks, RabbitMQ, Store, Upgrade, Uses):
+class Steps(Galera, Networks, Placement, RabbitMQ, Store, Upgrade, Uses):
     """Each method is a step; its first line of documentation says what it shows."""
 
     def __init__(self, cloud, timeout):
@@ -245,7 +249,7 @@ def main():
     cluster = Cluster()
     cloud = Cloud(cluster, arguments.overlay, arguments.profile)
     upgrade = ["upgrade"] if arguments.from_release else []
-    steps = [*FIRST, *USES[arguments.profile], *upgrade, *OVERLAYS[arguments.overlay]]
+    steps = [*BEFORE[arguments.overlay], *FIRST, *USES[arguments.profile], *upgrade, *OVERLAYS[arguments.overlay]]
     was_there = cluster.pid() is not None
     # So that what is begun is removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
