@@ -153,7 +153,7 @@ class Steps:
         self.kill(*NODES)
         self.start(NODES[0], NODES[1])
         self.said(NODES[1], "waits for all nodes")
-        docker("exec", self.container(NODES[1]), "touch", "/var/lib/mysql/begin")
+        self.begin(NODES[1])
         self.whole(NODES[0], NODES[1])
         self.write(NODES[0])
         self.start(NODES[2])
@@ -170,21 +170,27 @@ class Steps:
         with self.nobody_answers(NODES[1], NODES[2]):
             self.start(NODES[0])
             self.waits(NODES[0])
-            docker("exec", self.container(NODES[0]), "touch", "/var/lib/mysql/begin")
+            self.begin(NODES[0])
             self.said(NODES[0], "begins the cluster")
         self.whole()
 
     def no_longer_last(self):
         """one that was the last comes back when the others, who have gone on since, are down as well"""
         self.last_of_before()
-        self.start(*NODES)
+        self.start(NODES[0])
+        self.waits(NODES[0])
+        self.start(NODES[1], NODES[2])
         self.whole()
 
-    def no_longer_last_and_first(self):
-        """and it begins, since nobody else is there: those with more do not join it, and nothing is lost"""
-        self.last_of_before()
+    def given_up(self):
+        """a person has one begin that has less: the others do not join it, and nothing is lost"""
+        self.kill(NODES[0])
+        for _ in range(5):
+            self.write(NODES[2])
+        self.kill(NODES[1], NODES[2])
         self.start(NODES[0])
-        self.said(NODES[0], "begins the cluster")
+        self.said(NODES[0], "waits for all nodes")
+        self.begin(NODES[0])
         self.wait("it serves", lambda: self.status(NODES[0])["wsrep_ready"] == "ON")
         self.start(NODES[1], NODES[2])
         self.said(NODES[1], "does not join mariadb-1")
@@ -195,13 +201,22 @@ class Steps:
         self.start(NODES[0])
         self.whole()
 
+    def old_word(self):
+        """what a person has said is not meant for a later start"""
+        self.begin(NODES[0])
+        self.kill(*NODES)
+        self.start(NODES[0])
+        self.waits(NODES[0])
+        self.start(NODES[1], NODES[2])
+        self.whole()
+
     def last_of_before(self):
         """All are down; the first says that it was the last one, and the other two have more."""
         for node in reversed(NODES):
             self.stop(node)
         self.start(NODES[1], NODES[2])
         self.said(NODES[2], "waits for all nodes")
-        docker("exec", self.container(NODES[1]), "touch", "/var/lib/mysql/begin")
+        self.begin(NODES[1])
         self.whole(NODES[1], NODES[2])
         for _ in range(3):
             self.write(NODES[2])
@@ -289,6 +304,10 @@ class Steps:
         """Of a node that runs; it raises DockerError if the script fails."""
         return docker("exec", self.container(node), "sh", "-euc", script)
 
+    def begin(self, node):
+        """A person says that it begins."""
+        docker("exec", self.container(node), "touch", "/var/lib/mysql/begin")
+
     def say_last(self, node):
         self.in_volume(node, f"sed -i 's/^safe_to_bootstrap: .*/safe_to_bootstrap: 1/' {STATE}")
 
@@ -373,7 +392,7 @@ class Steps:
 STEPS = [
     "one", "stopped_in_a_row", "stopped_at_once", "killed_at_once", "newest", "one_lives", "wrong_file",
     "cut_off", "lost_join", "empty", "empty_after_all", "gone", "nobody_answers_at_all", "no_longer_last",
-    "no_longer_last_and_first", "no_majority", "half_a_copy", "waiting_stops", "first_start",
+    "given_up", "old_word", "no_majority", "half_a_copy", "waiting_stops", "first_start",
 ]  # fmt: skip
 
 
