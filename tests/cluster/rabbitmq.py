@@ -27,14 +27,19 @@ class RabbitMQ(Members):
         check("badrpc" not in said, said)
 
     def rabbitmq_after_all(self):
-        """all nodes of RabbitMQ are killed at once, and then stopped at once: it goes on by itself"""
+        """all nodes of RabbitMQ are killed at once, and then stopped at once: it goes on by itself, with its queues"""
         nodes = [f"rabbitmq-{number}" for number in range(MEMBERS)]
+        self.rabbitmqctl(0, "eval", DECLARE)
+        wait("three replicas of a queue", lambda: len(self.replicas()) == MEMBERS)
         self.crash(*nodes)
         self.rabbitmq_is_whole()
+        wait("the queue after kills", lambda: len(self.replicas()) == MEMBERS)
         self.kubectl("scale", "statefulset", "rabbitmq", "--replicas=0")
         self.kubectl("wait", "--for=delete", *(f"pod/{node}" for node in nodes), "--timeout=6m")
         self.kubectl("scale", "statefulset", "rabbitmq", f"--replicas={MEMBERS}")
         self.rabbitmq_is_whole()
+        wait("the queue after a stop", lambda: len(self.replicas()) == MEMBERS)
+        self.rabbitmqctl(0, "delete_queue", "--vhost", VHOST, QUEUE)
 
     def rabbitmq_volume(self):
         """a node of RabbitMQ loses its volume: it is a member again, and has its part of the queues"""

@@ -13,7 +13,8 @@ KEY = "controller/keystone/keystone.conf/token/expiration"
 # docs/kubernetes.md, "A lost volume". By another member: the Service may lead to the one that goes.
 REPLACE = """
 export ETCDCTL_ENDPOINTS=https://etcd-0.etcd-nodes:2379
-etcdctl member remove "$(etcdctl member list | sed -n "s/, .*, etcd-1, .*//p")"
+while id=$(etcdctl member list | sed -n "s/, .*, etcd-1, .*//p"); [ -n "$id" ]
+do etcdctl member remove "$id" || sleep 1; done
 until etcdctl member list | grep etcd-1 || etcdctl member add etcd-1 --peer-urls=https://etcd-1.etcd-nodes:2380
 do sleep 1; done
 """
@@ -28,16 +29,19 @@ class Store(Members):
         self.crash("etcd-1")
         self.etcdctl("put", "general/CLUSTER_TEST", "seen")
         self.etcd_is_whole()
+        # What this member itself has.
+        own = ["--endpoints=https://etcd-1.etcd-nodes:2379", "get", "--consistency=s", "--print-value-only"]
+        wait("the key at etcd-1", lambda: self.etcdctl(*own, "general/CLUSTER_TEST").strip() == "seen")
         self.etcdctl("del", "general/CLUSTER_TEST")
 
     def etcd_after_all(self):
         """all members of etcd are killed at once, and it goes on by itself"""
-        self.cloud.exec("root", "etcdctl", "put", "general/CLUSTER_TEST", "kept")
+        self.etcdctl("put", "general/CLUSTER_TEST", "kept")
         self.crash(*(f"etcd-{number}" for number in range(MEMBERS)))
         self.etcd_is_whole()
-        kept = self.cloud.exec("root", "etcdctl", "get", "--print-value-only", "general/CLUSTER_TEST")
+        kept = self.etcdctl("get", "--print-value-only", "general/CLUSTER_TEST")
         check(kept.strip() == "kept", f"what was written is {kept!r}")
-        self.cloud.exec("root", "etcdctl", "del", "general/CLUSTER_TEST")
+        self.etcdctl("del", "general/CLUSTER_TEST")
 
     def etcd_volume(self):
         """a member of etcd loses its volume, and comes back by the guide's commands; keystone runs on"""
