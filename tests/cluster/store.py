@@ -30,8 +30,9 @@ class Store(Members):
         self.etcdctl("put", "general/CLUSTER_TEST", "seen")
         self.etcd_is_whole()
         # What this member itself has.
-        own = ["--endpoints=https://etcd-1.etcd-nodes:2379", "get", "--consistency=s", "--print-value-only"]
-        wait("the key at etcd-1", lambda: self.etcdctl(*own, "general/CLUSTER_TEST").strip() == "seen")
+        own = ["env", "ETCDCTL_ENDPOINTS=https://etcd-1.etcd-nodes:2379", "etcdctl", "get", "--consistency=s"]
+        key = ["--print-value-only", "general/CLUSTER_TEST"]
+        wait("the key at etcd-1", lambda: self.cloud.exec("root", *own, *key).strip() == "seen")
         self.etcdctl("del", "general/CLUSTER_TEST")
 
     def etcd_after_all(self):
