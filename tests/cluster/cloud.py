@@ -113,6 +113,7 @@ class Cloud:
             if lacking != told:
                 say(f"waiting for {', '.join(lacking)}")
                 told = lacking
+            # A look is a process of kubectl's and takes a while itself.
             time.sleep(2)
 
     def lacking(self):

@@ -161,6 +161,7 @@ class Cluster:
             except (ClusterError, subprocess.CalledProcessError) as error:
                 if time.monotonic() > end or self.pid() is None:
                     raise ClusterError(f"{what} is not there: {error}; see {self.folder / 'log'}") from error
+                # Programs that start: before they listen nobody can tell.
                 time.sleep(0.5)
 
     def pause_image(self, programs):
@@ -241,6 +242,7 @@ def remove_cgroups(timeout=60):
                 except OSError as error:
                     if time.monotonic() > end:
                         raise ClusterError(f"processes of the cluster do not end: {error}") from error
+                    # Cgroups of version 1 do not tell when the last process has ended.
                     time.sleep(0.1)
 
 

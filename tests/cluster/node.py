@@ -205,6 +205,7 @@ class Programs:
                 continue
             name, _ = self.running.pop(pid)
             print(f"{name} has ended with {os.waitstatus_to_exitcode(status)}", flush=True)
+            # What ends at each start is not to take the processor from all others.
             time.sleep(1)
             self.start(name)
 
@@ -218,6 +219,7 @@ def wait_for(url, timeout=600, cafile=None):
         except OSError:
             if time.monotonic() > end:
                 raise
+            # It is starting: before it listens nobody can tell.
             time.sleep(0.5)
 
 

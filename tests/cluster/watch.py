@@ -29,5 +29,6 @@ def follow(listing, wake):
         # Whatever it was: what there is now is looked at, and followed again.
         except Exception as error:
             print(f"{listing.__name__}: {error}", flush=True)
+            # The API may be starting, and would be asked without an end.
             time.sleep(1)
         wake.put(True)
