@@ -38,7 +38,9 @@ class Steps(Nodes):
         self.cloud.load()
         for number in [3, 1, 2]:
             self.cloud.start_replica(SERVICE, number)
-        self.whole()
+        with self.tables_are_made():
+            self.whole()
+        self.never_restarted()
         self.on(NODES[0], "CREATE DATABASE seen; CREATE TABLE seen.numbers (number INT PRIMARY KEY)")
         self.write(NODES[1])
         self.whole()

@@ -3,12 +3,15 @@
 import contextlib
 import re
 import subprocess
+import threading
 import time
 
 from docker import DockerError, docker
 
 NODES = ["mariadb-1", "mariadb-2", "mariadb-3"]
 STATE = "/var/lib/mysql/data/grastate.dat"
+# What Kubernetes asks before it sends clients there.
+READY = r"""exec 3<>/dev/tcp/localhost/9180; printf "GET /readyz HTTP/1.0\r\n\r\n" >&3; grep -q "^HTTP/1.. 200" <&3"""
 
 
 class Failed(Exception):
@@ -43,6 +46,33 @@ class Nodes:
         for sent in signals:
             sent.wait()
         docker("wait", *names)
+
+    @contextlib.contextmanager
+    def tables_are_made(self):
+        """As soon as a node takes clients, and without a pause, as services do at the very first."""
+        ended = threading.Event()
+
+        def make():
+            tables = "".join(f"CREATE OR REPLACE TABLE early.t{n} (a INT PRIMARY KEY);" for n in range(100))
+            while not ended.is_set():
+                if not self.on_ready_node(f"CREATE DATABASE IF NOT EXISTS early; {tables}"):
+                    ended.wait(0.2)
+
+        thread = threading.Thread(target=make)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def on_ready_node(self, statement):
+        for node in NODES:
+            with contextlib.suppress(DockerError):
+                docker("exec", self.container(node), "bash", "-c", READY)
+                self.on(node, statement)
+                return node
+        return None
 
     def in_volume(self, node, script):
         """Of a node that does not run."""
@@ -94,6 +124,12 @@ class Nodes:
         """What it has said since its container was started last."""
         started = docker("inspect", "--format", "{{.State.StartedAt}}", self.container(node))
         return docker("logs", "--since", started, self.container(node), stderr_too=True)
+
+    def never_restarted(self):
+        for node in NODES:
+            times = docker("inspect", "--format", "{{.RestartCount}}", self.container(node))
+            if times != "0":
+                raise Failed(f"{node} was restarted {times} times")
 
     def said(self, node, text):
         self.wait(f"{node}: {text}", lambda: re.search(f"start-galera: .*{text}", self.log(node)))
