@@ -1,5 +1,6 @@
 """What the steps with members of a cluster share: MariaDB, RabbitMQ and etcd, three pods each in `ha`."""
 
+import contextlib
 import json
 
 from checks import check
@@ -18,13 +19,29 @@ class Members:
         check(len(containers) == len(pods), f"{len(containers)} containers of {', '.join(pods)}")
         self.cloud.cluster.docker("kill", *containers)
 
-    def lose_volume(self, pod):
+    @contextlib.contextmanager
+    def silent(self, pod):
+        """What a pod sends, and what is sent to it, gets lost: its node has gone, and nothing tells the others."""
+        address = self.cloud.get("pod", pod)["status"]["podIP"]
+
+        def rules(verb):
+            for direction in ["--source", "--destination"]:
+                rule = [verb, "FORWARD", direction, address, "--jump", "DROP"]
+                self.cloud.cluster.run_inside("iptables", "--wait", *rule)
+
+        rules("--insert")
+        try:
+            yield
+        finally:
+            rules("--delete")
+
+    def lose_volume(self, pod, *options):
         """A member's claim is deleted, and its pod: the next one begins with an empty volume."""
         claim = f"data-{pod}"
         before = self.uid("pvc", claim), self.uid("pod", pod)
         # docs/kubernetes.md.
         self.kubectl("delete", "pvc", claim, "--wait=false")
-        self.kubectl("delete", "pod", pod, "--timeout=10m")
+        self.kubectl("delete", "pod", pod, "--timeout=10m", *options)
 
         def is_anew():
             after = self.uid("pvc", claim), self.uid("pod", pod)
