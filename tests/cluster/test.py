@@ -4,8 +4,9 @@
     tests/cluster/test.py [--profile core|nova|compute|full] [--overlay single-node|ha]
                           [--from-release RELEASE] [STEP...]
 
-Prints a table of what was done, how long it took and what failed, and ends with 1 if anything did. The
-cluster is removed at the end, unless it was there before, or --keep says otherwise.
+Prints a table of what was done, how long it took and what failed, and ends with 1 if anything did. A step
+that fails leaves what the pods have said in target/cluster/log. The cluster is removed at the end, unless it
+was there before, or --keep says otherwise.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from checks import Failed, check
 from cloud import NAMESPACE, PROFILES, ROOT, Cloud, wait
 from cluster import Cluster, ClusterError, say
 from galera import Galera
+from logs import keep_logs
 from networks import Networks
 from placement import Placement
 from rabbitmq import RabbitMQ
@@ -282,6 +284,12 @@ def run(steps, names):
             failure = traceback.format_exc()
         if failure:
             say(f"{name}: {failure}")
+            left = steps.cloud.cluster.folder / "log" / name
+            try:
+                keep_logs(steps.cloud, left)
+                say(f"what the pods have said: {left}")
+            except ClusterError as error:
+                say(f"no logs: {error}")
         rows.append((name, time.monotonic() - began, failure, note))
         if failure and name in ("apply", "ready"):
             break  # what is there is not what is to be tested
