@@ -57,7 +57,10 @@ def main():
         if now == told:
             continue
         told = now
-        hosts.write_text(now)
+        # Whole at each moment: it may still be reading because of the change before.
+        new = hosts.with_suffix(".new")
+        new.write_text(now)
+        new.replace(hosts)
         # Reads its file again.
         server.send_signal(signal.SIGHUP)
 
