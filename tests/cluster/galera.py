@@ -14,18 +14,19 @@ class Galera(Members):
     """A part of the steps of test.py."""
 
     def galera(self):
-        """Galera has three nodes; one is killed, and comes back with what it has missed"""
-        self.galera_is_whole()
+        """Galera has three nodes; one is killed: clients are served, and it is one of them again"""
+        cluster = self.galera_is_whole()
         self.crash("mariadb-1")
-        self.client_is_served("while one is away")
+        self.client_is_served("after one was killed")
         self.write("galera")
-        self.galera_has("galera")
+        check(self.galera_has("galera") == cluster, "it is another cluster")
 
     def galera_after_all(self):
         """all nodes of Galera are killed at once, and it goes on by itself"""
+        cluster = self.galera_is_whole()
         self.write("before-kills")
         self.crash(*NODES)
-        self.galera_has("before-kills")
+        check(self.galera_has("before-kills") == cluster, "it is another cluster")
         self.client_is_served("after all were away")
 
     def galera_stopped(self):

@@ -50,6 +50,7 @@ class Store(Members):
         before = {member["name"]: member["ID"] for member in self.etcd_members()}
         # The worst that can be lost: the leader.
         self.lead(before["etcd-1"])
+        check(self.leader() == before["etcd-1"], "etcd-1 does not lead")
         others = self.identities_of_pods("etcd-0", "etcd-2")
         keystone = self.identities("keystone")
         # docs/kubernetes.md, "A lost volume".
@@ -70,6 +71,8 @@ class Store(Members):
         check(self.identities("keystone") == keystone, "keystone's pods are not those of before")
         spec = self.cloud.get("statefulset", "etcd")["spec"]
         check(spec["updateStrategy"]["type"] == "RollingUpdate", f"{spec['updateStrategy']}")
+        state = self.cloud.exec("etcd-1", "printenv", "ETCD_INITIAL_CLUSTER_STATE").strip()
+        check(state == "new", f"etcd-1 has the state {state}")
 
     def backup(self):
         """a backup is made now, and a change after it"""
@@ -112,11 +115,19 @@ class Store(Members):
 
     def lead(self, member):
         """Makes a member the leader."""
-        for answer in json.loads(self.etcdctl("endpoint", "status", "--cluster", "--write-out=json")):
+        for answer in self.etcd_status():
             leader, asked = answer["Status"]["leader"], answer["Status"]["header"]["member_id"]
             if leader == asked != member:
                 endpoint = f"ETCDCTL_ENDPOINTS={answer['Endpoint']}"
                 self.cloud.exec("root", "env", endpoint, "etcdctl", "move-leader", f"{member:x}")
+
+    def leader(self):
+        """Who leads, if all agree."""
+        leaders = {answer["Status"]["leader"] for answer in self.etcd_status()}
+        return leaders.pop() if len(leaders) == 1 else None
+
+    def etcd_status(self):
+        return json.loads(self.etcdctl("endpoint", "status", "--cluster", "--write-out=json"))
 
     def etcd_is_whole(self):
         def whole():

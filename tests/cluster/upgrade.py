@@ -6,7 +6,7 @@ import subprocess
 import tomllib
 
 import yaml
-from checks import check
+from checks import Failed, check
 from cluster import HERE, ROOT, ClusterError, run, say
 
 # docs/kubernetes.md, "Upgrade": what the pods of the release before would not have borne.
@@ -127,7 +127,10 @@ class Tokens:
             self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
         )
         log.close()
-        check(self.process.stdout.readline().strip() == "begun", f"tokens are not asked for: see {log.name}")
+        if self.process.stdout.readline().strip() != "begun":
+            self.process.kill()
+            self.process.communicate()
+            raise Failed(f"tokens are not asked for: see {log.name}")
         return self
 
     def __exit__(self, *_):
