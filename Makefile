@@ -50,6 +50,7 @@ lint: prepare ## Check format, lints, documentation, scripts
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	tests/lint.sh
 
 .PHONY: deny
 deny: ## Check licences, sources and duplicates of the dependencies

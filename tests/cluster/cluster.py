@@ -44,7 +44,7 @@ def run(*command, **options):
     if not {"input", "stdin"} & options.keys():
         options["stdin"] = subprocess.DEVNULL
     done = subprocess.run(
-        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        [str(word) for word in command], capture_output=True, text=True, **options
     )
     if done.returncode != 0:
         words = [str(word) for word in command]
@@ -175,7 +175,8 @@ class Cluster:
 
     def images(self, images):
         """Gives the node images of this machine's docker that it does not have as they are."""
-        wanted = dict(zip(images, run("docker", "image", "inspect", "--format", "{{.Id}}", *images).split()))
+        ids = run("docker", "image", "inspect", "--format", "{{.Id}}", *images).split()
+        wanted = dict(zip(images, ids, strict=True))
         listing = ["image", "ls", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"]
         there = dict(line.split() for line in self.docker(*listing).splitlines())
         # Two names may be those of the same image.

@@ -59,7 +59,8 @@ unpack rabbitmq-server './usr/lib/rabbitmq/lib/*/plugins/cuttlefish-*' ||
     die "rabbitmq-server brings no cuttlefish along"
 unpack prometheus './usr/bin/promtool' || die "prometheus brings no promtool along"
 
-python3 -m venv "$work/venv" && "$work/venv/bin/pip" install --quiet --no-input \
+python3 -m venv "$work/venv" || die "python3 has no venv"
+"$work/venv/bin/pip" install --quiet --no-input \
     --disable-pip-version-check --target "$work/root/python" --requirement "$here/kubernetes.txt" \
     --requirement "$here/provision.txt" \
     >"$work/log" 2>&1 || die "cannot get Python's packages: $(tail -n 1 "$work/log")"
