@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cloud import DATA, Cloud
 from docker import docker
-from nodes import NODES, STATE, Failed, Nodes
+from nodes import EARLY, NODES, STATE, Failed, Nodes
 
 SERVICE = {"name": "mariadb", "image": "mariadb", "replicas": 3, "volumes": ["mariadb-{n}:/var/lib/mysql"],
            # As Kubernetes does.
@@ -41,6 +41,9 @@ class Steps(Nodes):
         with self.tables_are_made():
             self.whole()
         self.never_restarted()
+        early = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = 'early'"
+        for node in NODES:
+            self.wait(f"the early tables on {node}", lambda on=node: self.on(on, early) == str(EARLY), 30)
         self.on(NODES[0], "CREATE DATABASE seen; CREATE TABLE seen.numbers (number INT PRIMARY KEY)")
         self.write(NODES[1])
         self.whole()
@@ -250,6 +253,19 @@ class Steps(Nodes):
         self.start(*NODES)
         self.whole()
 
+    def alone(self):
+        """one has data of a server without Galera: it gives it up for nobody, and may begin as the first of all"""
+        self.kill(NODES[0])
+        self.in_volume(NODES[0], f"rm {STATE}")
+        self.start(NODES[0])
+        self.said(NODES[0], "does not join mariadb-")
+        self.kill(*NODES)
+        for node in NODES[1:]:
+            self.in_volume(node, "rm -rf /var/lib/mysql/data")
+        self.in_volume(NODES[0], "touch /var/lib/mysql/first-node")
+        self.start(*NODES)
+        self.whole()
+
     def waiting_stops(self):
         """a node that waits stops when it is told to"""
         self.kill(*NODES)
@@ -267,7 +283,7 @@ class Steps(Nodes):
 STEPS = [
     "one", "stopped_in_a_row", "stopped_at_once", "killed_at_once", "newest", "one_lives", "wrong_file",
     "cut_off", "lost_join", "empty", "empty_after_all", "gone", "nobody_answers_at_all", "no_longer_last",
-    "given_up", "old_word", "no_majority", "half_a_copy", "waiting_stops", "first_start",
+    "given_up", "old_word", "no_majority", "half_a_copy", "alone", "waiting_stops", "first_start",
 ]  # fmt: skip
 
 

@@ -10,6 +10,8 @@ from docker import DockerError, docker
 
 NODES = ["mariadb-1", "mariadb-2", "mariadb-3"]
 STATE = "/var/lib/mysql/data/grastate.dat"
+# So many tables are made at the very first.
+EARLY = 100
 # What Kubernetes asks before it sends clients there.
 READY = r"""exec 3<>/dev/tcp/localhost/9180; printf "GET /readyz HTTP/1.0\r\n\r\n" >&3; grep -q "^HTTP/1.. 200" <&3"""
 
@@ -53,9 +55,12 @@ class Nodes:
         ended = threading.Event()
 
         def make():
-            tables = "".join(f"CREATE OR REPLACE TABLE early.t{n} (a INT PRIMARY KEY);" for n in range(100))
-            while not ended.is_set():
-                if not self.on_ready_node(f"CREATE DATABASE IF NOT EXISTS early; {tables}"):
+            tables = "".join(f"CREATE OR REPLACE TABLE early.t{n} (a INT PRIMARY KEY);" for n in range(EARLY))
+            made, end = False, time.monotonic() + 400
+            while time.monotonic() < end and not (made and ended.is_set()):
+                if self.on_ready_node(f"CREATE DATABASE IF NOT EXISTS early; {tables}"):
+                    made = True
+                else:
                     ended.wait(0.2)
 
         thread = threading.Thread(target=make)
