@@ -54,6 +54,23 @@ class RabbitMQ(Members):
         wait("three replicas of a queue", lambda: len(self.replicas()) == MEMBERS)
         self.rabbitmqctl(0, "delete_queue", "--vhost", VHOST, QUEUE)
 
+    def rabbitmq_by_hand(self):
+        """all nodes of RabbitMQ end at once, one with its volume: an operator says that another one begins"""
+        self.rabbitmq_is_whole()
+        self.rabbitmqctl(0, "eval", DECLARE)
+        wait("three replicas of a queue", lambda: len(self.replicas()) == MEMBERS)
+        with self.silent("rabbitmq-1"):
+            # They take it for running until their end.
+            self.crash("rabbitmq-0", "rabbitmq-2")
+            self.lose_volume("rabbitmq-1", "--force")
+            wait("what rabbitmq-1 waits for", lambda: "to forget the" in self.kubectl("logs", "rabbitmq-1"))
+            # docs/kubernetes.md, "A lost volume".
+            self.cloud.exec("rabbitmq-0", "touch", "/var/lib/rabbitmq/mnesia/rabbit@rabbitmq-0/force_load")
+            self.kubectl("delete", "pod", "rabbitmq-0", "--timeout=6m")
+            self.rabbitmq_is_whole()
+        wait("three replicas of a queue", lambda: len(self.replicas()) == MEMBERS)
+        self.rabbitmqctl(0, "delete_queue", "--vhost", VHOST, QUEUE)
+
     # --- helpers -------------------------------------------------------------------
 
     def rabbitmq_is_whole(self):
