@@ -50,7 +50,7 @@ class Store(Members):
         before = {member["name"]: member["ID"] for member in self.etcd_members()}
         # The worst that can be lost: the leader.
         self.lead(before["etcd-1"])
-        check(self.leader() == before["etcd-1"], "etcd-1 does not lead")
+        wait("etcd-1 leads", lambda: self.leader() == before["etcd-1"])
         others = self.identities_of_pods("etcd-0", "etcd-2")
         keystone = self.identities("keystone")
         # docs/kubernetes.md, "A lost volume".

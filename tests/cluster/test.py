@@ -62,6 +62,7 @@ OVERLAYS = {
         "rabbitmq",
         "rabbitmq_after_all",
         "rabbitmq_volume",
+        "rabbitmq_by_hand",
         "etcd_member",
         "etcd_after_all",
         "etcd_volume",
@@ -288,7 +289,8 @@ def run(steps, names):
             try:
                 keep_logs(steps.cloud, left)
                 say(f"what the pods have said: {left}")
-            except ClusterError as error:
+            except Exception as error:
+                # The other steps, and the table, do without.
                 say(f"no logs: {error}")
         rows.append((name, time.monotonic() - began, failure, note))
         if failure and name in ("apply", "ready"):
