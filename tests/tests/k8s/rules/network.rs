@@ -161,8 +161,15 @@ pub(super) fn closed(world: &World) -> Vec<String> {
                 mistakes.push(format!("{}: opens all ports", label(policy)));
             }
         }
+        for rule in list(&policy["spec"]["egress"]) {
+            if list(&rule["to"]).next().is_none() {
+                mistakes.push(format!("{}: lets out to everybody", label(policy)));
+            }
+        }
         for peer in super::references::peers(&policy["spec"]) {
-            if peer["ipBlock"]["cidr"] == "0.0.0.0/0" {
+            // A site may have all of 10.0.0.0/8.
+            let cidr = text(&peer["ipBlock"]["cidr"]).split_once('/');
+            if cidr.is_some_and(|(_, bits)| bits.parse::<u8>().unwrap() < 8) {
                 mistakes.push(format!("{}: is open to the whole world", label(policy)));
             }
         }

@@ -88,6 +88,24 @@ pub(super) const MISTAKES: &[Mistake] = &[
     ),
     (
         "nothing is open to all",
+        |w| {
+            w.find_mut("NetworkPolicy", "compute-nodes")["spec"]["ingress"][0]["from"] =
+                json!([{"ipBlock": {"cidr": "::/0"}}]);
+        },
+        "is open to the whole world",
+    ),
+    (
+        "nothing is open to all",
+        |w| {
+            _ = w.find_mut("NetworkPolicy", "to-mariadb")["spec"]["egress"][0]
+                .as_object_mut()
+                .unwrap()
+                .remove("to");
+        },
+        "NetworkPolicy to-mariadb: lets out to everybody",
+    ),
+    (
+        "nothing is open to all",
         |w| w.find_mut("NetworkPolicy", "mariadb")["spec"]["ingress"][0]["from"] = json!([]),
         "NetworkPolicy mariadb: lets everybody in",
     ),

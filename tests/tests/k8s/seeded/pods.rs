@@ -107,6 +107,33 @@ pub(super) const MISTAKES: &[Mistake] = &[
     ),
     (
         "no more privileges than needed",
+        |w| container(w, "DaemonSet", "openvswitch")["securityContext"]["privileged"] = json!(true),
+        "DaemonSet openvswitch: keeps capabilities",
+    ),
+    (
+        "no more privileges than needed",
+        |w| {
+            push(
+                &mut container(w, "DaemonSet", "openvswitch")["securityContext"]["capabilities"],
+                "add",
+                json!("SYS_ADMIN"),
+            );
+        },
+        "DaemonSet openvswitch: has capabilities",
+    ),
+    (
+        "no more privileges than needed",
+        |w| {
+            push(
+                &mut container(w, "Deployment", "cinder-volume")["securityContext"]["capabilities"],
+                "add",
+                json!("SYS_MODULE"),
+            );
+        },
+        "cinder-volume: has capabilities",
+    ),
+    (
+        "no more privileges than needed",
         |w| pod(w, "DaemonSet", "libvirt")["automountServiceAccountToken"] = json!(true),
         "DaemonSet libvirt: has a token",
     ),
