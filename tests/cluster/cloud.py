@@ -87,9 +87,8 @@ class Cloud:
         return self.cluster.kubectl("apply", "--filename=-", input=json.dumps(listing))
 
     def make_certificates(self):
-        """What cert-manager would do, once and for all: another authority would not know what runs."""
-        if not self.kubectl("get", "secret", "etcd-server", "--ignore-not-found"):
-            self.apply_documents(secrets(self.built()))
+        """What cert-manager does with the Certificates that are applied."""
+        self.apply_documents(secrets(self.built()))
 
     # --- what is there -----------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import json
 
 from checks import check
 from cloud import NAMESPACE, wait
-from cluster import HERE
+from cluster import HERE, ROOT
 from members import MEMBERS, Members
 
 # An option that keystone follows.
@@ -73,6 +73,23 @@ class Store(Members):
         check(spec["updateStrategy"]["type"] == "RollingUpdate", f"{spec['updateStrategy']}")
         state = self.cloud.exec("etcd-1", "printenv", "ETCD_INITIAL_CLUSTER_STATE").strip()
         check(state == "new", f"etcd-1 has the state {state}")
+
+    def authority(self):
+        """etcd gets another authority: services run on and follow, and certificates of before open nothing"""
+        before, old = self.identities("keystone"), self.certificate("keystone")
+        # docs/kubernetes.md, "A new authority of etcd".
+        self.cloud.make_certificates()
+        self.kubectl("delete", "pod", "--selector", "app.kubernetes.io/name=etcd", "--timeout=5m")
+        self.kubectl("rollout", "status", "statefulset", "etcd", f"--timeout={self.timeout}s")
+        self.kubectl("delete", "pod", "root", "loader")
+        self.cloud.apply(ROOT / "k8s" / "tools")
+        self.kubectl("wait", "--for=condition=Ready", "pod/root", "pod/loader", "--timeout=5m")
+        refused = self.ask("keystone", "controller/keystone/", old)
+        check(refused.returncode != 0 and not refused.stdout, f"the old certificate gets {refused.stdout!r}")
+        self.cloud.wait_ready(self.timeout)
+        self.rights()
+        self.change()
+        check(self.identities("keystone") == before, "keystone's pods are not those of before")
 
     def backup(self):
         """a backup is made now, and a change after it"""

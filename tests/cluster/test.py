@@ -50,7 +50,7 @@ USES = {
 }
 LIVE = ["change", "scale", "replace", "rights", "restart"]
 OVERLAYS = {
-    "single-node": [*LIVE, "backup", "restore", "dropped"],
+    "single-node": [*LIVE, "authority", "backup", "restore", "dropped"],
     "ha": [
         *LIVE,
         "galera",
@@ -66,6 +66,7 @@ OVERLAYS = {
         "etcd_member",
         "etcd_after_all",
         "etcd_volume",
+        "authority",
         "backup",
         "restore",
         "dropped",
@@ -86,7 +87,9 @@ class Steps(Galera, Networks, Placement, RabbitMQ, Store, Upgrade, Uses):
         for plane in ["control-plane", "compute-plane"]:
             self.kubectl("label", "--overwrite", "node", "node", f"etcstack.io/{plane}=enabled")
         self.cloud.apply()
-        self.cloud.make_certificates()
+        # Once: another authority would not know what runs.
+        if not self.kubectl("get", "secret", "etcd-server", "--ignore-not-found"):
+            self.cloud.make_certificates()
         return "; ".join(sorted(self.cloud.converted))
 
     def ready(self):
@@ -194,9 +197,9 @@ class Steps(Galera, Networks, Placement, RabbitMQ, Store, Upgrade, Uses):
 
     # --- helpers -------------------------------------------------------------------
 
-    def ask(self, user, prefix):
-        """What etcd answers somebody with a service's certificate."""
-        secret = self.cloud.get("secret", f"etcd-controller-{user}")["data"]
+    def ask(self, user, prefix, secret=None):
+        """What etcd answers somebody with a service's certificate, or with this one."""
+        secret = secret or self.certificate(user)
         files = {name: base64.b64decode(secret[name]).decode() for name in ("tls.crt", "tls.key")}
         # In the memory of the administrator's pod, for the time of the question.
         script = (
@@ -207,6 +210,9 @@ class Steps(Galera, Networks, Placement, RabbitMQ, Store, Upgrade, Uses):
             "--namespace", NAMESPACE, "exec", "--stdin", "root", "--", "sh", "-c", script
         )
         return subprocess.run(command, input="".join(files.values()), capture_output=True, text=True)
+
+    def certificate(self, user):
+        return self.cloud.get("secret", f"etcd-controller-{user}")["data"]
 
     def identities(self, name):
         """The containers of a service's pods."""
